@@ -1,0 +1,104 @@
+#ifndef REGSWEEP_INDEX_INDEX_HPP
+#define REGSWEEP_INDEX_INDEX_HPP
+
+#include "regsweep/core/digest.hpp"
+#include "regsweep/core/error.hpp"
+#include "regsweep/core/names.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace regsweep {
+
+/// What a crawl found out about a registry as a whole. Stored with the index.
+struct index_summary
+{
+    std::string registry;          ///< `registry_address::canonical()`; empty for a JSON cache
+    std::string scope;             ///< the patterns the crawl was limited to; empty for the whole registry
+    std::int64_t finished_at = 0;  ///< seconds since 1970, UTC; 0 if unknown
+    std::uint64_t repositories = 0; ///< with or without tags
+    std::uint64_t tags = 0;
+    std::uint64_t digests = 0;     ///< distinct ones
+    std::uint64_t incomplete = 0;  ///< repositories that could not be read completely
+};
+
+/// A repository as the index knows it.
+struct repository_info
+{
+    std::string name;
+    std::uint64_t tags = 0;
+    bool complete = true;  ///< false: the crawl could not read all of it
+    std::string problem;   ///< why it is not complete
+};
+
+/// One tag. The views live as long as the callback that is given them.
+struct tag_view
+{
+    std::string_view repository;
+    std::string_view tag;
+    regsweep::digest digest;
+    media_type type = media_type::unknown;
+};
+
+/// The two-way index: tag → digest, digest → every tag that uses it. A SQLite file, or memory.
+/// One thread at a time. Functions fail with `errc::io`, `errc::bad_file`, `errc::newer_version`.
+class index
+{
+public:
+    /// Opens a finished index. A file that begins with `{` is read as docker-registry-util's JSON cache into
+    /// memory, anything else must be an index written by `index_builder`. A missing file is `errc::not_found`.
+    static result<index> open(const std::filesystem::path& file);
+
+    index(index&&) noexcept;
+    index& operator=(index&&) noexcept;
+    ~index();
+
+    result<index_summary> summary() const;
+
+    /// Calls `visit` for every repository, sorted by name (bytewise), those without tags included.
+    /// `visit` returns false to stop.
+    result<void> for_each_repository(const std::function<bool(const repository_info&)>& visit) const;
+
+    /// The repository, or nothing if the index does not know it.
+    result<std::optional<repository_info>> find_repository(std::string_view name) const;
+
+    /// Calls `visit` for every tag of one repository, sorted by tag (bytewise); none if it is unknown.
+    result<void> for_each_tag(std::string_view repository, const std::function<bool(const tag_view&)>& visit) const;
+
+    /// Calls `visit` for every tag in any repository that points to `d`, sorted by repository and tag.
+    result<void> for_each_use(const digest& d, const std::function<bool(const tag_view&)>& visit) const;
+
+    /// What `repository:tag` points to, or nothing.
+    result<std::optional<digest>> find(std::string_view repository, std::string_view tag) const;
+
+    /// Takes all tags of `repository` that point to `d` out of the index; returns how many.
+    result<std::uint64_t> remove_digest(std::string_view repository, const digest& d);
+    /// Takes one tag out; does nothing if it is not there.
+    result<void> remove_tag(std::string_view repository, std::string_view tag);
+    /// Adds a tag or lets it point to another digest; adds the repository if it is new.
+    result<void> put_tag(std::string_view repository, std::string_view tag, const digest& d, media_type type);
+
+    /// Groups changes: all between `begin` and `commit` become visible and durable together.
+    result<void> begin();
+    result<void> commit();
+
+    /// Writes docker-registry-util's JSON cache: `{repo: {tag: "sha256:…"}}`, incomplete repositories left out.
+    /// Written beside `file` and renamed into place.
+    result<void> write_json(const std::filesystem::path& file) const;
+
+private:
+    friend class index_builder;
+    struct impl;
+    explicit index(std::unique_ptr<impl> p) noexcept;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace regsweep
+
+#endif

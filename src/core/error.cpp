@@ -1,0 +1,100 @@
+#include "regsweep/core/error.hpp"
+
+namespace regsweep {
+namespace {
+
+class category_impl final : public boost::system::error_category
+{
+public:
+    const char* name() const noexcept override { return "regsweep"; }
+
+    std::string message(int value) const override
+    {
+        switch (static_cast<errc>(value)) {
+        case errc::bad_argument: return "invalid argument";
+        case errc::bad_address: return "invalid address";
+        case errc::bad_digest: return "invalid digest";
+        case errc::bad_json: return "malformed JSON";
+        case errc::bad_response: return "malformed answer";
+        case errc::bad_file: return "unusable file";
+        case errc::newer_version: return "file of a newer version";
+        case errc::io: return "file error";
+        case errc::locked: return "in use";
+        case errc::resolve_failed: return "unknown host";
+        case errc::connect_failed: return "cannot connect";
+        case errc::tls_failed: return "TLS failed";
+        case errc::connection_lost: return "connection lost";
+        case errc::timed_out: return "timed out";
+        case errc::too_large: return "too large";
+        case errc::redirect_refused: return "redirect refused";
+        case errc::page_loop: return "pagination loops";
+        case errc::http_status: return "request failed";
+        case errc::unauthorized: return "authentication required";
+        case errc::forbidden: return "access denied";
+        case errc::not_found: return "not found";
+        case errc::unsupported: return "unsupported by the registry";
+        case errc::digest_mismatch: return "digest mismatch";
+        case errc::bad_regex: return "invalid regular expression";
+        case errc::match_limit: return "regular expression too expensive";
+        case errc::conflict: return "selection conflict";
+        case errc::incomplete: return "index incomplete";
+        case errc::cancelled: return "interrupted";
+        }
+        return "unknown error";
+    }
+};
+
+} // namespace
+
+const boost::system::error_category& category() noexcept
+{
+    static const category_impl instance;
+    return instance;
+}
+
+std::string error::message() const
+{
+    std::string text;
+    if (!request.empty())
+        text += printable(request) + ": ";
+    text += code.message();
+    if (http_status != 0)
+        text += " (HTTP " + std::to_string(http_status) + ")";
+    if (!registry_code.empty() || !registry_message.empty()) {
+        text += ": " + printable(registry_code);
+        if (!registry_code.empty() && !registry_message.empty())
+            text += ", ";
+        text += printable(registry_message);
+    }
+    if (!detail.empty())
+        text += ": " + printable(detail, 1000);
+    return text;
+}
+
+failure::failure(regsweep::error e) : std::runtime_error(e.message()), error_(std::move(e)) {}
+
+void throw_exception_from_error(const error& e, const boost::source_location&)
+{
+    throw failure(e);
+}
+
+std::string printable(std::string_view text, std::size_t limit)
+{
+    static constexpr char hex[] = "0123456789abcdef";
+    std::string out;
+    for (const char c : text.substr(0, limit)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            out += "\\x";
+            out += hex[byte >> 4];
+            out += hex[byte & 15];
+        } else {
+            out += c;
+        }
+    }
+    if (text.size() > limit)
+        out += "...";
+    return out;
+}
+
+} // namespace regsweep
