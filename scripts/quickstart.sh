@@ -83,8 +83,8 @@ if [ -n "${REGISTRY-}" ]; then
   step "Reading $REGISTRY"
   run refresh
   step "What it holds"
-  run list-repo-names | head -n 20
-  run list-tag-names | head -n 20
+  run list-repo-names | sed -n 1,20p
+  run list-tag-names | sed -n 1,20p
   step "Next"
   echo "The index is kept: list and query commands answer from it until the next refresh. See"
   echo "  $regsweep --help"
