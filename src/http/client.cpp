@@ -1,0 +1,366 @@
+#include "regsweep/http/client.hpp"
+
+#include "http/connection.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+
+namespace regsweep::http {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor>;
+
+constexpr std::chrono::milliseconds tick{200};
+
+bool is_redirect(unsigned status) noexcept
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool may_redirect(method m) noexcept
+{
+    return m == method::get || m == method::head;
+}
+
+} // namespace
+
+class client::endpoint : public peer
+{
+public:
+    std::string common; ///< header lines that every request carries
+    std::vector<std::unique_ptr<connection>> idle;
+};
+
+struct client::impl : connection_environment
+{
+    impl(asio::io_context& io, client_options chosen)
+        : connection_environment{io, options_storage, nullptr, {}, false}, options_storage(std::move(chosen)),
+          policy(options_storage.retry), limiter(options_storage.rate), ticker(io)
+    {
+        if (!options_storage.pause)
+            options_storage.pause = std::make_shared<gate>();
+    }
+
+    asio::ssl::context& tls_for_use()
+    {
+        if (!tls_context) {
+            tls_context = make_tls_context(options_storage.tls).value();
+            tls = tls_context.get();
+        }
+        return *tls_context;
+    }
+
+    endpoint& at(const origin& server);
+    awaitable<result<void>> attempt(endpoint& to, const request& rq, response& rs);
+    awaitable<result<void>> wait_for_turn();
+    void write_head(const endpoint& to, const request& rq, std::string& head) const;
+    result<std::string> redirect_target(endpoint*& to, const request& rq, const response& rs);
+    void start_ticking();
+    void warn(const response& rs);
+
+    client_options options_storage;
+    std::unique_ptr<asio::ssl::context> tls_context;
+    retry_policy policy;
+    rate_limiter limiter;
+    std::vector<std::unique_ptr<endpoint>> endpoints;
+    std::vector<connection*> busy;
+    std::vector<timer*> sleeping;
+    std::vector<std::string> warned;
+    timer ticker;
+    bool ticking = false;
+    std::shared_ptr<int> alive = std::make_shared<int>();
+};
+
+client::endpoint& client::impl::at(const origin& server)
+{
+    for (const auto& known : endpoints)
+        if (known->server == server)
+            return *known;
+    auto made = std::make_unique<endpoint>();
+    made->server = server;
+    made->through = choose_proxy(options.proxies, server).value();
+    made->common = "Host: " + server.authority() + "\r\nUser-Agent: " + options.user_agent + "\r\n";
+    if (made->through && !server.tls && !made->through->authorization.empty())
+        made->common += "Proxy-Authorization: " + made->through->authorization + "\r\n";
+    if (server.tls)
+        tls_for_use();
+    endpoints.push_back(std::move(made));
+    return *endpoints.back();
+}
+
+void client::impl::start_ticking()
+{
+    if (ticking)
+        return;
+    ticking = true;
+    ticker.expires_after(tick);
+    ticker.async_wait([this, watch = std::weak_ptr<int>(alive)](const error_code& ec) {
+        if (ec || watch.expired())
+            return;
+        ticking = false;
+        const auto now = clock::now();
+        for (connection* c : busy)
+            c->check(now);
+        if (!busy.empty())
+            start_ticking();
+    });
+}
+
+void client::impl::write_head(const endpoint& to, const request& rq, std::string& head) const
+{
+    head.clear();
+    head += to_string(rq.verb);
+    head += ' ';
+    if (to.through && !to.server.tls)
+        head += to.server.to_string();
+    head += rq.target;
+    head += " HTTP/1.1\r\n";
+    head += to.common;
+    const auto line = [&](std::string_view name, std::string_view value) {
+        if (value.empty())
+            return;
+        head += name;
+        head += value;
+        head += "\r\n";
+    };
+    line("Accept: ", rq.accept);
+    line("Authorization: ", rq.authorization);
+    line("Content-Type: ", rq.content_type);
+    if (rq.verb == method::put || rq.verb == method::post)
+        line("Content-Length: ", std::to_string(rq.body.size()));
+    head += "\r\n";
+}
+
+// One request on one connection. Kept-alive connections that turn out to be closed are replaced, uncounted.
+awaitable<result<void>> client::impl::attempt(endpoint& to, const request& rq, response& rs)
+{
+    while (true) {
+        std::unique_ptr<connection> c;
+        if (to.idle.empty()) {
+            c = std::make_unique<connection>(*this, to);
+        } else {
+            c = std::move(to.idle.back());
+            to.idle.pop_back();
+        }
+        const bool fresh = !c->used();
+        busy.push_back(c.get());
+        start_ticking();
+        result<void> done;
+        if (fresh)
+            done = co_await c->open();
+        if (done) {
+            write_head(to, rq, c->head);
+            ++stats.requests;
+            done = co_await c->exchange(rq.body, rq.verb == method::head, rs);
+        }
+        const auto place = std::find(busy.begin(), busy.end(), c.get());
+        *place = busy.back();
+        busy.pop_back();
+        if (!done && !fresh && !c->touched() && done.error().is(errc::connection_lost)) {
+            --stats.requests;
+            continue;
+        }
+        if (done && c->reusable() && !cancelled)
+            to.idle.push_back(std::move(c));
+        co_return done;
+    }
+}
+
+awaitable<result<void>> client::impl::wait_for_turn()
+{
+    while (!cancelled) {
+        const auto now = clock::now();
+        if (!options.pause->closed(now))
+            break;
+        timer pause(context, options.pause->until());
+        sleeping.push_back(&pause);
+        error_code ec;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable_t<executor>(), ec));
+        std::erase(sleeping, &pause);
+    }
+    if (cancelled)
+        co_return error(errc::cancelled, {});
+    co_return result<void>();
+}
+
+// Where a redirect leads; changes `to` when that is another origin.
+result<std::string> client::impl::redirect_target(endpoint*& to, const request& rq, const response& rs)
+{
+    const std::string_view location = rs.header("location");
+    const auto refuse = [&](std::string why) {
+        return error(errc::redirect_refused, std::move(why), std::string(to_string(rq.verb)) + " " + rq.target);
+    };
+    if (location.empty() || location.size() > 16384)
+        return refuse("the redirect has no usable Location");
+    if (location.starts_with('/') && !location.starts_with("//"))
+        return std::string(location.substr(0, location.find('#')));
+    const std::string absolute = location.starts_with("//")
+                                     ? (to->server.tls ? "https:" : "http:") + std::string(location)
+                                     : std::string(location);
+    auto url = parse_url(absolute);
+    if (!url)
+        return refuse("it leads to a place that cannot be parsed: " + url.error().detail);
+    if (to->server.tls && !url->server.tls)
+        return refuse("it leads from https to http (" + url->server.to_string() + ")");
+    to = &at(url->server);
+    return std::move(url->target);
+}
+
+void client::impl::warn(const response& rs)
+{
+    if (!options.on_warning)
+        return;
+    // RFC 7234 section 5.5: `299 - "text"`.
+    for (const std::string_view value : rs.headers("warning")) {
+        std::string text(value.substr(0, 1000));
+        if (warned.size() >= 100 || std::find(warned.begin(), warned.end(), text) != warned.end())
+            continue;
+        warned.push_back(text);
+        options.on_warning("the registry warns: " + printable(text));
+    }
+}
+
+client::client(asio::io_context& context, client_options options)
+    : impl_(std::make_unique<impl>(context, std::move(options)))
+{}
+
+client::~client() = default;
+
+client::endpoint& client::at(const origin& server)
+{
+    return impl_->at(server);
+}
+
+awaitable<result<void>> client::send(endpoint& to, const request& rq, response& rs)
+{
+    impl& self = *impl_;
+    endpoint* target = &to;
+    request current = rq;
+    unsigned redirects = 0;
+    for (unsigned attempt = 1;; ++attempt) {
+        const auto now = clock::now();
+        if (self.limiter.limited()) {
+            const auto slot = self.limiter.reserve(now);
+            if (slot > now)
+                co_await wait_until(slot);
+        }
+        if (self.cancelled || self.options.pause->closed(now)) {
+            auto ready = co_await self.wait_for_turn();
+            if (!ready)
+                co_return ready;
+        }
+        auto done = co_await self.attempt(*target, current, rs);
+        std::optional<std::chrono::milliseconds> wanted;
+        if (done) {
+            if (rs.has_header("warning"))
+                self.warn(rs);
+            if (is_redirect(rs.status) && may_redirect(rq.verb) && !rs.header("location").empty()) {
+                if (++redirects > self.options.redirects)
+                    co_return error(errc::redirect_refused, "more than " + std::to_string(self.options.redirects) +
+                                                                " redirects, the last to " +
+                                                                printable(rs.header("location")));
+                endpoint* const before = target;
+                auto next = self.redirect_target(target, current, rs);
+                if (!next)
+                    co_return next.error();
+                current.target = *std::move(next);
+                if (target != before)
+                    current.authorization = {};
+                --attempt;
+                continue;
+            }
+            if (!retry_policy::transient(rs.status))
+                co_return done;
+            wanted = parse_retry_after(rs.header("retry-after"), std::chrono::system_clock::now());
+        } else if (!retry_policy::transient(done.error())) {
+            done.error().request = std::string(to_string(current.verb)) + " " + current.target;
+            co_return done;
+        }
+        const auto delay = self.policy.delay(attempt, wanted);
+        if (!delay || self.cancelled) {
+            if (!done)
+                done.error().request = std::string(to_string(current.verb)) + " " + current.target;
+            co_return done;
+        }
+        ++self.stats.retries;
+        const auto when = clock::now() + *delay;
+        if (wanted)
+            self.options.pause->close_until(when); // the server asks everybody to slow down, not this request alone
+        co_await wait_until(when);
+    }
+}
+
+awaitable<void> client::wait_until(clock::time_point when)
+{
+    impl& self = *impl_;
+    if (self.cancelled)
+        co_return;
+    timer pause(self.context, when);
+    self.sleeping.push_back(&pause);
+    error_code ec;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable_t<executor>(), ec));
+    std::erase(self.sleeping, &pause);
+}
+
+void client::cancel()
+{
+    impl_->cancelled = true;
+    impl_->ticker.cancel();
+    for (connection* c : impl_->busy)
+        c->close();
+    for (timer* t : impl_->sleeping)
+        t->cancel();
+}
+
+bool client::cancelled() const noexcept
+{
+    return impl_->cancelled;
+}
+
+const client_stats& client::stats() const noexcept
+{
+    return impl_->stats;
+}
+
+error status_error(const request& rq, const response& rs)
+{
+    errc kind = errc::http_status;
+    if (rs.status == 401)
+        kind = errc::unauthorized;
+    else if (rs.status == 403)
+        kind = errc::forbidden;
+    else if (rs.status == 404)
+        kind = errc::not_found;
+    else if (rs.status == 405)
+        kind = errc::unsupported;
+    error out(kind, {}, std::string(to_string(rq.verb)) + " " + rq.target);
+    out.http_status = rs.status;
+    if (const auto wait = rs.header("retry-after"); !wait.empty())
+        out.detail = "the registry asks to try again after " + printable(wait, 64) + " (Retry-After)";
+    if (rs.body.empty() || rs.body.size() > 64 * 1024)
+        return out;
+    error_code ec;
+    const auto parsed = boost::json::parse(rs.body, ec);
+    if (ec || !parsed.is_object())
+        return out;
+    const auto* list = parsed.as_object().if_contains("errors");
+    if (list == nullptr || !list->is_array() || list->as_array().empty() || !list->as_array()[0].is_object())
+        return out;
+    const auto& first = list->as_array()[0].as_object();
+    const auto text = [&](const char* key) {
+        const auto* value = first.if_contains(key);
+        return value && value->is_string() ? std::string(value->as_string()) : std::string();
+    };
+    out.registry_code = text("code");
+    out.registry_message = text("message");
+    return out;
+}
+
+} // namespace regsweep::http

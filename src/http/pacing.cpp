@@ -1,0 +1,30 @@
+#include "regsweep/http/pacing.hpp"
+
+#include <algorithm>
+
+namespace regsweep::http {
+
+rate_limiter::rate_limiter(double per_second, std::chrono::nanoseconds burst) : burst_(burst)
+{
+    if (per_second > 0)
+        interval_ = std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / per_second));
+}
+
+rate_limiter::time_point rate_limiter::reserve(time_point now) noexcept
+{
+    if (!limited())
+        return now;
+    const time_point slot = next_ == time_point() ? now : std::max(next_, now - burst_);
+    next_ = slot + interval_;
+    return slot;
+}
+
+void gate::close_until(time_point when) noexcept
+{
+    const std::int64_t wanted = when.time_since_epoch().count();
+    std::int64_t current = until_.load(std::memory_order_relaxed);
+    while (current < wanted && !until_.compare_exchange_weak(current, wanted, std::memory_order_relaxed)) {
+    }
+}
+
+} // namespace regsweep::http
