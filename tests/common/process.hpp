@@ -15,12 +15,19 @@ namespace regsweep::test {
 /// How a program is started.
 struct process_options
 {
-    std::vector<std::string> args; ///< the program, found in PATH where it has no slash, and its arguments
-    std::map<std::string, std::string>
-        env{};                      ///< added to the environment of this process, which is passed on without
-                                    ///< what changes regsweep's behaviour: REGISTRY…, DOCKER_…, …_proxy, XDG_…
-    std::string input{};            ///< what it reads from its standard input
-    std::filesystem::path folder{}; ///< where it runs; empty: where this process runs
+    /// The program, found in PATH where it has no slash, and its arguments.
+    std::vector<std::string> args;
+    /// Added to the environment of this process, which is passed on without what changes what regsweep does:
+    /// REGISTRY…, DOCKER_…, …_proxy, XDG_….
+    std::map<std::string, std::string> env{};
+    /// What it reads from its standard input.
+    std::string input{};
+    /// Where it runs; empty: where this process runs.
+    std::filesystem::path folder{};
+}; ///< added to the environment of this process, which is passed on without
+   ///< what changes regsweep's behaviour: REGISTRY…, DOCKER_…, …_proxy, XDG_…
+std::string input{};            ///< what it reads from its standard input
+std::filesystem::path folder{}; ///< where it runs; empty: where this process runs
 };
 
 /// What became of a program.

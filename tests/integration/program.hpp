@@ -1,0 +1,84 @@
+#ifndef REGSWEEP_TESTS_INTEGRATION_PROGRAM_HPP
+#define REGSWEEP_TESTS_INTEGRATION_PROGRAM_HPP
+
+#include "common/process.hpp"
+#include "common/temp_dir.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace regsweep::test {
+
+/// Repository → tag → digest: what a registry holds, and docker-registry-util's cache as well.
+using content = std::map<std::string, std::map<std::string, std::string>>;
+
+/// A home of its own, in which the built program runs: nothing of the caller's settings or caches is seen.
+class sandbox
+{
+public:
+    using variables = std::map<std::string, std::string>;
+
+    std::filesystem::path file(std::string_view name) const { return folder_ / name; }
+    std::filesystem::path cache_folder() const { return folder_ / "cache"; }
+
+    process_options command(const std::vector<std::string>& args, const variables& env = {}) const
+    {
+        process_options options;
+        options.args = {REGSWEEP_PROGRAM};
+        options.args.insert(options.args.end(), args.begin(), args.end());
+        options.env = env;
+        options.env.emplace("HOME", folder_.path().string());
+        options.env.emplace("XDG_CACHE_HOME", cache_folder().string());
+        options.folder = folder_.path();
+        return options;
+    }
+
+    process_result run(const std::vector<std::string>& args, const variables& env = {},
+                       const std::string& input = {}) const
+    {
+        auto options = command(args, env);
+        options.input = input;
+        return regsweep::test::run(options);
+    }
+
+private:
+    temp_dir folder_;
+};
+
+inline std::vector<std::string> sorted_lines(const std::string& text)
+{
+    auto all = lines(text);
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+/// Reads docker-registry-util's JSON cache.
+inline content read_json_cache(const std::filesystem::path& file)
+{
+    content all;
+    for (const auto& repository : boost::json::parse(read_file(file)).as_object()) {
+        auto& tags = all[std::string(repository.key())];
+        for (const auto& tag : repository.value().as_object())
+            tags[std::string(tag.key())] = std::string(tag.value().as_string());
+    }
+    return all;
+}
+
+/// `text` on one line for messages of failed tests.
+inline std::string shown(const std::vector<std::string>& args)
+{
+    std::string text;
+    for (const auto& arg : args)
+        text += (text.empty() ? "" : " ") + arg;
+    return text;
+}
+
+} // namespace regsweep::test
+
+#endif
