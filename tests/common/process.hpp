@@ -24,10 +24,6 @@ struct process_options
     std::string input{};
     /// Where it runs; empty: where this process runs.
     std::filesystem::path folder{};
-}; ///< added to the environment of this process, which is passed on without
-   ///< what changes regsweep's behaviour: REGISTRY…, DOCKER_…, …_proxy, XDG_…
-std::string input{};            ///< what it reads from its standard input
-std::filesystem::path folder{}; ///< where it runs; empty: where this process runs
 };
 
 /// What became of a program.

@@ -17,10 +17,10 @@ namespace regsweep::test {
 struct real_registry_options
 {
     bool allow_delete = true;
-    std::map<std::string, std::string> users; ///< Basic authentication: user and password; empty for none
-    std::string auth;                         ///< YAML of another `auth` section, indented by two; replaces `users`
-    std::filesystem::path certificate;        ///< with `key`: serves TLS
-    std::filesystem::path key;
+    std::map<std::string, std::string> users{}; ///< Basic authentication: user and password; empty for none
+    std::string auth{};                         ///< YAML of another `auth` section, indented by two; replaces `users`
+    std::filesystem::path certificate{};        ///< with `key`: serves TLS
+    std::filesystem::path key{};
 };
 
 /// A port of 127.0.0.1 that was free a moment ago.
