@@ -1,0 +1,304 @@
+#include "regsweep/select/selection.hpp"
+
+#include "selection_impl.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace regsweep {
+namespace {
+
+/// The first bytes of a digest, so that most comparisons while sorting need no look at the record.
+std::uint64_t leading_bytes(const digest& d) noexcept
+{
+    std::uint64_t value = 0;
+    if (d.bytes().size() < sizeof value)
+        return 0;
+    std::memcpy(&value, d.bytes().data(), sizeof value);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
+}
+
+} // namespace
+
+/// Makes a selection: reads the tags asked for, then the uses of their digests, then decides about each.
+class selector
+{
+public:
+    selector(const index& from, const selection_options& options) : from_(from), options_(options) {}
+
+    result<selection> whole_repositories()
+    {
+        if (auto ok = read_candidates([](std::string_view) { return true; }); !ok)
+            return ok.error();
+        return finish([this](record& r) { decide_repository(r); });
+    }
+
+    result<selection> tags()
+    {
+        auto included = tag_matcher::create(options_.tags, options_.regexes, options_.limits);
+        if (!included)
+            return included.error();
+        auto excluded = tag_matcher::create(options_.exclude, options_.exclude_regexes, options_.limits);
+        if (!excluded)
+            return excluded.error();
+        excluded_ = &*excluded;
+        keep_exclusions();
+        if (auto ok = read_candidates([&](std::string_view tag) { return matches(*included, tag).has_value(); }); !ok)
+            return ok.error();
+        return finish([this](record& r) { decide_tags(r); });
+    }
+
+private:
+    using record = selection::impl::record;
+
+    /// A record's place, to be visited in the order of digests: an index on disk is then read front to back.
+    struct visit
+    {
+        std::uint64_t leading = 0;
+        std::uint32_t place = 0;
+    };
+
+    void keep_exclusions()
+    {
+        auto& all = out_->exclusions;
+        all = options_.exclude;
+        all.insert(all.end(), options_.exclude_regexes.begin(), options_.exclude_regexes.end());
+    }
+
+    /// The item that matches. A matcher that gives up is remembered in `failed_` and counts as no match.
+    std::optional<std::size_t> matches(tag_matcher& matcher, std::string_view tag)
+    {
+        auto item = matcher.match(tag);
+        if (item)
+            return *item;
+        if (!failed_)
+            failed_ = item.error();
+        return std::nullopt;
+    }
+
+    std::uint32_t repository_id(std::string_view name)
+    {
+        if (const auto known = ids_.find(name); known != ids_.end())
+            return known->second;
+        const auto id = static_cast<std::uint32_t>(out_->repositories.size());
+        ids_.emplace(out_->repositories.emplace_back(name), id);
+        return id;
+    }
+
+    /// Reads the tags of every repository asked for; digests of those that `wanted` likes become records.
+    template<class Wanted>
+    result<void> read_candidates(Wanted wanted)
+    {
+        wanted_ = std::move(wanted);
+        for (const std::string& name : options_.repositories) {
+            if (asked_.contains(name))
+                continue;
+            auto info = from_.find_repository(name);
+            if (!info)
+                return info.error();
+            if (!*info) {
+                if (std::ranges::find(out_->unknown, name) == out_->unknown.end())
+                    out_->unknown.push_back(name);
+                continue;
+            }
+            if (!(*info)->complete)
+                out_->incomplete.push_back({name, (*info)->problem});
+            if (auto ok = read_repository(name); !ok)
+                return ok;
+        }
+        return {};
+    }
+
+    result<void> read_repository(std::string_view name)
+    {
+        const std::uint32_t id = repository_id(name);
+        asked_.insert(out_->repositories[id]);
+        const std::function<bool(const tag_view&)> add = [this, id](const tag_view& tag) {
+            if (wanted_(tag.tag))
+                add_candidate(tag.digest, id);
+            return !failed_;
+        };
+        auto read = from_.for_each_tag(name, add);
+        return failed_ ? result<void>(*failed_) : read;
+    }
+
+    void add_candidate(const digest& d, std::uint32_t repository)
+    {
+        active_.insert(&out_->repositories[repository]);
+        if (!out_->records.empty() && out_->records.back().id == d)
+            return;
+        record& r = out_->records.emplace_back();
+        r.id = d;
+        r.repository = repository;
+    }
+
+    template<class Decide>
+    result<selection> finish(Decide decide)
+    {
+        for (const visit& next : visits()) {
+            record& r = out_->records[next.place];
+            if (auto read = read_uses(r); !read)
+                return read.error();
+            decide(r);
+            if (failed_)
+                return *failed_;
+        }
+        std::erase_if(out_->records, [](const record& r) { return r.repeated; });
+        return selection(std::move(out_));
+    }
+
+    /// The records to visit, in the order of their digests; all but the first of the same digest are marked.
+    std::vector<visit> visits()
+    {
+        auto& records = out_->records;
+        std::vector<visit> all;
+        all.reserve(records.size());
+        for (const record& r : records)
+            all.push_back({leading_bytes(r.id), static_cast<std::uint32_t>(all.size())});
+        std::ranges::sort(all, [&](const visit& a, const visit& b) {
+            if (a.leading != b.leading)
+                return a.leading < b.leading;
+            const auto order = records[a.place].id <=> records[b.place].id;
+            return order != 0 ? order < 0 : a.place < b.place;
+        });
+        const digest* last = nullptr;
+        std::erase_if(all, [&](const visit& v) {
+            record& r = records[v.place];
+            r.repeated = last != nullptr && *last == r.id;
+            last = &r.id;
+            return r.repeated;
+        });
+        return all;
+    }
+
+    result<void> read_uses(record& r)
+    {
+        r.first_use = static_cast<std::uint32_t>(out_->uses.size());
+        if (auto read = from_.for_each_use(r.id, add_use_); !read)
+            return read;
+        r.use_count = static_cast<std::uint32_t>(out_->uses.size() - r.first_use);
+        if (failed_)
+            return *failed_;
+        // The tag that led here must be among the uses, or others may be missing too: nothing may be decided then.
+        if (std::ranges::none_of(out_->uses_of(r), &tag_use::selected))
+            return error(errc::bad_file, "the index contradicts itself about " + r.id.to_string() + "; refresh it");
+        return {};
+    }
+
+    void add_use(const tag_view& tag)
+    {
+        if (last_name_ == nullptr || *last_name_ != tag.repository) {
+            last_name_ = &out_->repositories[repository_id(tag.repository)];
+            last_is_active_ = active_.contains(last_name_);
+        }
+        const bool selected = last_is_active_ && wanted_(tag.tag);
+        out_->uses.push_back(out_->make_use(*last_name_, tag.tag, selected));
+    }
+
+    void decide_repository(record& r)
+    {
+        if (std::ranges::all_of(out_->uses_of(r), &tag_use::selected))
+            r.why = reason::all_selected;
+        else
+            r.why = options_.raise_intersecting_repo ? reason::conflict_repository : reason::outside_repository;
+    }
+
+    /// Goes through the repositories that use the digest, by name; the first that speaks against it decides.
+    void decide_tags(record& r)
+    {
+        const auto uses = out_->uses_of(r);
+        auto left = uses;
+        while (!left.empty()) {
+            const auto share = left.first(first_repository(left).size());
+            left = left.subspan(share.size());
+            if (speaks_against(r, share))
+                return;
+            if (!options_.match_all_tags)
+                break;
+        }
+        protect_excluded(left);
+        r.why = std::ranges::all_of(uses, &tag_use::selected) ? reason::all_selected : reason::others_ignored;
+    }
+
+    bool speaks_against(record& r, std::span<tag_use> share)
+    {
+        if (!active_.contains(&repository_of(share))) {
+            r.why = options_.raise_intersecting_repo ? reason::conflict_repository : reason::outside_repository;
+            return true;
+        }
+        if (options_.match_all_tags && !std::ranges::all_of(share, &tag_use::selected)) {
+            r.why = options_.raise_intersecting_tag ? reason::conflict_tag : reason::outside_tag;
+            return true;
+        }
+        const auto item = exclude(share);
+        if (!item)
+            return false;
+        r.why = reason::excluded;
+        r.excluded_by = static_cast<std::uint32_t>(*item);
+        return true;
+    }
+
+    const std::string& repository_of(std::span<tag_use> share) const
+    {
+        return out_->repositories[ids_.at(share.front().repository())];
+    }
+
+    /// Marks the first excluded tag; returns what excludes it.
+    std::optional<std::size_t> exclude(std::span<tag_use> share)
+    {
+        for (tag_use& use : share) {
+            if (const auto item = matches(*excluded_, use.tag())) {
+                selection::impl::mark_excluded(use);
+                return item;
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// Marks excluded tags in the repositories that the decision did not look at.
+    void protect_excluded(std::span<tag_use> left)
+    {
+        while (!left.empty()) {
+            const auto share = left.first(first_repository(left).size());
+            left = left.subspan(share.size());
+            if (std::ranges::any_of(share, &tag_use::selected))
+                exclude(share);
+        }
+    }
+
+    const index& from_;
+    const selection_options& options_;
+    std::unique_ptr<selection::impl> out_ = std::make_unique<selection::impl>();
+    tag_matcher* excluded_ = nullptr;
+    std::function<bool(std::string_view)> wanted_;
+    std::optional<error> failed_;
+
+    std::unordered_map<std::string_view, std::uint32_t> ids_;
+    std::unordered_set<std::string_view> asked_;
+    std::unordered_set<const std::string*> active_; // asked for, and with a tag that is wanted
+
+    const std::function<bool(const tag_view&)> add_use_ = [this](const tag_view& tag) {
+        add_use(tag);
+        return !failed_;
+    };
+    const std::string* last_name_ = nullptr;
+    bool last_is_active_ = false;
+};
+
+result<selection> select_repositories(const index& from, const selection_options& options)
+{
+    return selector(from, options).whole_repositories();
+}
+
+result<selection> select_tags(const index& from, const selection_options& options)
+{
+    return selector(from, options).tags();
+}
+
+} // namespace regsweep
