@@ -35,7 +35,7 @@ public:
 
     void read_challenges(challenge_list& out)
     {
-        // A parameter belongs to the challenge before it; after one that is over the limit, to none.
+        // A parameter belongs to the challenge before it; after one with a token68 or over the limit, to none.
         challenge* current = nullptr;
         while (next_element()) {
             const std::size_t start = at_;
@@ -43,7 +43,8 @@ public:
             if (name.empty()) {
                 give_up(out.malformed);
             } else if (equals_follows()) {
-                read_parameter(name, current ? &current->parameters : nullptr, out.malformed);
+                read_parameter(name, current && current->token68.empty() ? &current->parameters : nullptr,
+                               out.malformed);
             } else if (at_ != text_.size() && text_[at_] != ',' && !space(text_[at_])) {
                 at_ = start;
                 give_up(out.malformed);
