@@ -1,0 +1,32 @@
+#ifndef REGSWEEP_SRC_CLI_INTERRUPTION_HPP
+#define REGSWEEP_SRC_CLI_INTERRUPTION_HPP
+
+#include <functional>
+#include <thread>
+
+namespace regsweep::cli {
+
+/// Blocks SIGINT and SIGTERM for the process: call it before the first thread starts.
+void block_interruptions();
+
+/// While it lives, SIGINT and SIGTERM call `stop`, from a thread of its own. If what was to be stopped does not end
+/// soon, or at a second signal, the process ends with exit status 130: nothing that it leaves behind is half done.
+class interruption
+{
+public:
+    explicit interruption(std::function<void()> stop);
+    ~interruption();
+    interruption(const interruption&) = delete;
+    interruption& operator=(const interruption&) = delete;
+
+private:
+    void watch(const std::stop_token& over);
+
+    std::function<void()> stop_;
+    int wake_ = -1;
+    std::jthread thread_;
+};
+
+} // namespace regsweep::cli
+
+#endif

@@ -1,0 +1,72 @@
+#include "cli/interruption.hpp"
+#include "cli/session.hpp"
+#include "cli/terminal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+namespace {
+
+using namespace regsweep::cli;
+
+constexpr std::array commands = {add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags};
+
+int run(int argc, char** argv)
+{
+    CLI::App app("Crawls, queries and cleans Docker/OCI registries, fast.", "regsweep");
+    app.set_version_flag("--version", "regsweep " REGSWEEP_VERSION);
+    app.fallthrough();
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+    app.footer("Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done, 130 interrupted.\n"
+               "Each command has its own --help.");
+    options common;
+    add_common_options(app, common);
+    std::vector<std::pair<CLI::App*, command_runner>> known;
+    for (const auto add : commands) {
+        CLI::App* subcommand = nullptr;
+        auto runner = add(app, subcommand);
+        known.emplace_back(subcommand, std::move(runner));
+    }
+    auto arguments = with_long_names(argc, argv);
+    std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
+    try {
+        app.parse(std::move(arguments));
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0)
+            return app.exit(e);
+        terminal::standard().error(e.what() + std::string("; see regsweep --help"));
+        return exit_usage;
+    }
+    terminal::standard().set(common.level, common.quiet);
+    session s(std::move(common));
+    for (const auto& [subcommand, runner] : known)
+        if (*subcommand)
+            return runner(s);
+    return exit_usage;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    block_interruptions();
+    try {
+        return run(argc, argv);
+    } catch (const usage_error& e) {
+        terminal::standard().error(e.what());
+        return exit_usage;
+    } catch (const regsweep::failure& e) {
+        if (e.why().is(regsweep::errc::cancelled)) {
+            terminal::standard().error("interrupted; what was found is kept, see refresh --resume");
+            return exit_interrupted;
+        }
+        terminal::standard().error(e.what());
+        return e.why().is(regsweep::errc::bad_address) ? exit_usage : exit_failed;
+    } catch (const std::exception& e) {
+        terminal::standard().error(std::string("unexpected: ") + e.what());
+        return exit_failed;
+    }
+}

@@ -1,0 +1,160 @@
+#include "cli/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+namespace regsweep::cli {
+namespace {
+
+// docker-registry-util takes any text but these for yes.
+bool is_yes(const char* value)
+{
+    std::string text = value ? value : "";
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    return !text.empty() && text != "false" && text != "0" && text != "no" && text != "none";
+}
+
+std::string environment(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+} // namespace
+
+std::vector<std::string> with_long_names(int argc, const char* const* argv)
+{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> names = {{
+        {"-reg", "--registry"},
+        {"-re", "--regex"},
+        {"-xre", "--exclude-regex"},
+        {"-cert", "--client-cert"},
+        {"-key", "--client-key"},
+    }};
+    std::vector<std::string> out;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view given(argv[i]);
+        const std::string_view head = given.substr(0, given.find('='));
+        const auto* const known =
+            std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == head; });
+        if (known == names.end())
+            out.emplace_back(given);
+        else
+            out.push_back(std::string(known->second) + std::string(given.substr(head.size())));
+    }
+    return out;
+}
+
+void add_common_options(CLI::App& app, options& into)
+{
+    into.registry = environment("REGISTRY");
+    into.user = environment("REGISTRY_USER");
+    into.password = environment("REGISTRY_PASSWORD");
+    into.cache = environment("DOCKER_UTIL_CACHEFILE");
+    into.client_cert = environment("REGISTRY_CLIENT_CERT");
+    into.client_key = environment("REGISTRY_CLIENT_KEY");
+    into.digest_auth = environment("REGISTRY_USE_DIGEST_AUTH");
+    into.use_get_manifest = is_yes(std::getenv("DOCKER_UTIL_GET_MANIFEST"));
+
+    const std::string registry = "Registry";
+    app.add_option("--registry", into.registry,
+                   "Address: host[:port][/prefix], with or without http:// or https:// [REGISTRY]; also -reg")
+        ->type_name("ADDRESS")
+        ->group(registry);
+    app.add_option("--user,-u", into.user, "User [REGISTRY_USER]; without one, Docker's configuration is asked")
+        ->type_name("NAME")
+        ->group(registry);
+    app.add_option("--password,-p", into.password,
+                   "Password [REGISTRY_PASSWORD]; other users of the machine can see it, "
+                   "prefer the variable or --password-stdin")
+        ->type_name("TEXT")
+        ->group(registry);
+    app.add_flag("--password-stdin", into.password_stdin, "Read the password from standard input")->group(registry);
+    app.add_option(
+           "--verify,-v", into.verify,
+           "Certificate authorities to trust, a PEM bundle or a folder [REQUESTS_CA_BUNDLE]; 'None' is --insecure")
+        ->type_name("FILE")
+        ->group(registry);
+    app.add_flag("--insecure", into.insecure, "Do not check the registry's certificate")->group(registry);
+    app.add_option("--client-cert", into.client_cert, "Client certificate [REGISTRY_CLIENT_CERT]; also -cert")
+        ->type_name("FILE")
+        ->group(registry);
+    app.add_option("--client-key", into.client_key,
+                   "Key of the client certificate, if not in the same file [REGISTRY_CLIENT_KEY]; also -key")
+        ->type_name("FILE")
+        ->group(registry);
+    app.add_flag("--use-get-manifest", into.use_get_manifest,
+                 "Ask with GET instead of HEAD, e.g. for Nexus [DOCKER_UTIL_GET_MANIFEST]")
+        ->group(registry);
+
+    const std::string index = "Index";
+    app.add_option("--cache,-c", into.cache,
+                   "Index file [DOCKER_UTIL_CACHEFILE]; *.json is docker-registry-util's cache, 'None' keeps it in "
+                   "memory; default: $XDG_CACHE_HOME/regsweep/<registry>.db")
+        ->type_name("FILE")
+        ->group(index);
+    app.add_flag("--refresh", into.refresh, "Crawl the registry first, even if there is an index")->group(index);
+    app.add_option("--repo", into.patterns,
+                   "Crawl only repositories that match this glob; may be repeated; names without * ? [ need no catalog")
+        ->type_name("GLOB")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->group(index);
+    app.add_option("--repos-from", into.repos_from,
+                   "Crawl the repositories that this file names, one a line; - is standard input")
+        ->type_name("FILE")
+        ->group(index);
+
+    const std::string crawl = "Crawl";
+    app.add_option("--concurrency", into.concurrency, "Requests in flight")
+        ->check(CLI::Range(1U, 4096U))
+        ->capture_default_str()
+        ->group(crawl);
+    app.add_option("--threads", into.threads, "Threads, each with its own connections")
+        ->check(CLI::Range(1U, 256U))
+        ->capture_default_str()
+        ->group(crawl);
+    app.add_option("--rate", into.rate, "Requests a second at the most; 0 for no limit")
+        ->check(CLI::Range(0.0, 1e6))
+        ->capture_default_str()
+        ->group(crawl);
+    app.add_option("--timeout", into.timeout, "Seconds without a byte after which an answer is given up")
+        ->check(CLI::Range(0.001, 86400.0))
+        ->capture_default_str()
+        ->group(crawl);
+    app.add_option("--retries", into.retries, "Repetitions of a request that failed for a passing reason")
+        ->check(CLI::Range(0U, 1000U))
+        ->capture_default_str()
+        ->group(crawl);
+    app.add_option("--page-size", into.page_size, "Names to ask for in a page")
+        ->check(CLI::Range(1U, 1000000U))
+        ->capture_default_str()
+        ->group(crawl);
+
+    const std::string output = "Output";
+    app.add_option("--output", into.output, "Form of the output")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, output_format>{{"text", output_format::text}, {"json", output_format::json}}))
+        ->type_name("text|json")
+        ->group(output);
+    app.add_flag("--count", into.count, "Close with the number of items shown")->group(output);
+    app.add_option("--log-level,-l", into.level, "What is said on standard error")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, log_level>{{"debug", log_level::debug},
+                                                                             {"info", log_level::info},
+                                                                             {"warning", log_level::warning},
+                                                                             {"error", log_level::error},
+                                                                             {"critical", log_level::error}},
+                                            CLI::ignore_case))
+        ->type_name("debug|info|warning|error")
+        ->group(output);
+    app.add_flag("--quiet,-q", into.quiet, "Say nothing on standard error but errors")->group(output);
+    app.add_flag("--no-raise-intersecting-repo", into.keep_intersecting_repo,
+                 "Leave out digests that other repositories use, instead of failing")
+        ->group("Selection");
+}
+
+} // namespace regsweep::cli

@@ -1,0 +1,81 @@
+#ifndef REGSWEEP_SRC_CLI_OPTIONS_HPP
+#define REGSWEEP_SRC_CLI_OPTIONS_HPP
+
+#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace regsweep::cli {
+
+enum class log_level { debug, info, warning, error };
+enum class output_format { text, json };
+
+/// What every command understands, from options and environment.
+struct options
+{
+    std::string registry;
+    std::string user;
+    std::string password;
+    bool password_stdin = false;
+    std::string digest_auth;
+    std::string client_cert;
+    std::string client_key;
+    std::string verify;
+    bool insecure = false;
+    std::string cache;
+    bool refresh = false;
+    bool count = false;
+    bool keep_intersecting_repo = false; ///< `--no-raise-intersecting-repo`
+    bool use_get_manifest = false;
+    log_level level = log_level::info;
+    output_format output = output_format::text;
+    unsigned concurrency = 32;
+    unsigned threads = 1;
+    double rate = 0;
+    double timeout = 30;
+    unsigned retries = 5;
+    unsigned page_size = 1000;
+    std::vector<std::string> patterns;
+    std::string repos_from;
+    bool quiet = false;
+};
+
+/// A wrong use of the command line: exit status 2.
+struct usage_error : std::runtime_error
+{
+    using std::runtime_error::runtime_error;
+};
+
+/// Exit statuses, as documented.
+constexpr int exit_done = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_partly = 3;
+constexpr int exit_interrupted = 130;
+
+class session;
+
+/// What a command's file gives to `main`: it adds its subcommand and options and says what to run.
+using command_runner = std::function<int(session&)>;
+using add_command = command_runner (*)(CLI::App& app, CLI::App*& subcommand);
+
+command_runner add_refresh(CLI::App& app, CLI::App*& subcommand);
+command_runner add_list_repo_names(CLI::App& app, CLI::App*& subcommand);
+command_runner add_list_tag_names(CLI::App& app, CLI::App*& subcommand);
+command_runner add_query_repos(CLI::App& app, CLI::App*& subcommand);
+command_runner add_query_tags(CLI::App& app, CLI::App*& subcommand);
+
+/// Adds the options of every command and reads their environment variables.
+void add_common_options(CLI::App& app, options& into);
+
+/// The arguments with docker-registry-util's multi-letter options of one dash (`-reg`, `-re`, `-xre`, `-cert`, `-key`)
+/// replaced by their long names.
+std::vector<std::string> with_long_names(int argc, const char* const* argv);
+
+} // namespace regsweep::cli
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef REGSWEEP_SRC_CLI_SELECTION_OPTIONS_HPP
+#define REGSWEEP_SRC_CLI_SELECTION_OPTIONS_HPP
+
+#include "cli/options.hpp"
+#include "regsweep/select/selection.hpp"
+
+namespace regsweep::cli {
+
+/// Adds `-r`, which every selecting command needs.
+void add_repository_selection(CLI::App& subcommand, selection_options& into);
+
+/// Adds the options that select tags.
+void add_tag_selection(CLI::App& subcommand, selection_options& into);
+
+/// The selection that the options ask for, of whole repositories or of tags. Throws `usage_error` if tags are to be
+/// selected and none are named; warns of repositories that the index does not know.
+selection select(session& s, const index& from, selection_options options, bool tags);
+
+} // namespace regsweep::cli
+
+#endif

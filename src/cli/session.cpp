@@ -1,0 +1,312 @@
+#include "cli/session.hpp"
+
+#include "cli/interruption.hpp"
+#include "cli/terminal.hpp"
+#include "regsweep/auth/docker_config.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+namespace regsweep::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t names_limit = 10'000'000;
+
+bool means_none(std::string text)
+{
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+    return text == "none" || text == "false" || text == "no" || text == "0";
+}
+
+std::string variable(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+fs::path cache_home()
+{
+    if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty())
+        return xdg;
+    if (const std::string home = variable("HOME"); !home.empty())
+        return fs::path(home) / ".cache";
+    return fs::temp_directory_path();
+}
+
+std::string clock_text(double seconds)
+{
+    const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds));
+    char text[32];
+    if (whole >= 3600)
+        std::snprintf(text, sizeof text, "%llu:%02llu:%02llu", static_cast<unsigned long long>(whole / 3600),
+                      static_cast<unsigned long long>(whole / 60 % 60), static_cast<unsigned long long>(whole % 60));
+    else
+        std::snprintf(text, sizeof text, "%02llu:%02llu", static_cast<unsigned long long>(whole / 60),
+                      static_cast<unsigned long long>(whole % 60));
+    return text;
+}
+
+// docker's certs.d: every *.crt is an authority, x.cert and x.key are a client certificate.
+void add_docker_certificates(http::tls_options& into, const origin& server)
+{
+    const bool ipv6 = server.host.find(':') != std::string::npos;
+    const std::string with_port = (ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
+    for (const std::string& name : {with_port, server.authority()}) {
+        std::error_code ec;
+        const fs::path folder = fs::path("/etc/docker/certs.d") / name;
+        bool found = false;
+        for (const auto& entry : fs::directory_iterator(folder, ec)) {
+            const fs::path& file = entry.path();
+            if (file.extension() == ".crt") {
+                into.trusted.push_back(file);
+                found = true;
+            }
+            if (file.extension() == ".cert" && into.client_cert.empty()) {
+                into.client_cert = file;
+                into.client_key = fs::path(file).replace_extension(".key");
+                found = true;
+            }
+        }
+        if (found)
+            return;
+    }
+}
+
+} // namespace
+
+session::session(cli::options given) : options_(std::move(given))
+{
+    if (options_.registry.empty())
+        throw usage_error("no registry given: name it with -reg ADDRESS or in the variable REGISTRY");
+    crawl_.address = registry_address::parse(options_.registry).value();
+    crawl_.concurrency = options_.concurrency;
+    crawl_.threads = options_.threads;
+    crawl_.page_size = options_.page_size;
+    crawl_.patterns = options_.patterns;
+    if (!options_.repos_from.empty())
+        read_names();
+    if (options_.cache.empty())
+        index_file_ = default_file();
+    else if (!means_none(options_.cache))
+        index_file_ = options_.cache;
+}
+
+fs::path session::default_file() const
+{
+    std::string name = address().name;
+    std::replace_if(name.begin(), name.end(), [](char c) { return c == '/' || c == ':' || c == '[' || c == ']'; }, '_');
+    // A part of a registry must not take the place of the whole.
+    if (const std::string scope = crawl_scope(crawl_); !scope.empty())
+        name += "+" + digest::of(scope).to_string().substr(7, 12);
+    return cache_home() / "regsweep" / (name + ".db");
+}
+
+void session::read_names()
+{
+    std::ifstream file;
+    const bool standard_input = options_.repos_from == "-";
+    if (!standard_input)
+        file.open(options_.repos_from);
+    std::istream& in = standard_input ? std::cin : file;
+    if (!in)
+        throw failure({errc::io, options_.repos_from + ": cannot be read"});
+    std::string line;
+    for (std::size_t number = 1; std::getline(in, line); ++number) {
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
+            line.pop_back();
+        line.erase(0, line.find_first_not_of(" \t"));
+        if (line.empty() || line.front() == '#')
+            continue;
+        if (!valid_repository(line))
+            throw failure({errc::bad_argument, options_.repos_from + ", line " + std::to_string(number) + ": '" +
+                                                   printable(line, 100) + "' is no repository name"});
+        if (crawl_.names.size() == names_limit)
+            throw failure(
+                {errc::too_large, options_.repos_from + ": more than " + with_commas(names_limit) + " names"});
+        crawl_.names.push_back(line);
+    }
+    crawl_.only_names = true;
+}
+
+http::tls_options session::tls() const
+{
+    http::tls_options out;
+    std::string trusted = options_.verify;
+    if (trusted.empty())
+        trusted = variable("REQUESTS_CA_BUNDLE");
+    if (options_.insecure || means_none(options_.verify)) {
+        out.verify = false;
+        terminal::standard().warning("the registry's certificate is not checked: anyone on the way can read and change "
+                                     "what is sent");
+    } else if (!trusted.empty()) {
+        out.trusted.emplace_back(trusted);
+        out.system_trust = options_.verify.empty();
+    }
+    add_docker_certificates(out, address().server);
+    if (!options_.client_cert.empty()) {
+        out.client_cert = options_.client_cert;
+        out.client_key = options_.client_key;
+    }
+    out.passphrase = [key = out.client_key.empty() ? out.client_cert : out.client_key] {
+        const std::string given = variable("REGISTRY_CLIENT_KEY_PASSPHRASE");
+        return given.empty() ? ask_secret("Passphrase of " + key.string() + ": ") : given;
+    };
+    return out;
+}
+
+void session::find_credentials()
+{
+    credentials& who = crawl_.registry.who;
+    if (options_.user.empty()) {
+        const auto environment = docker_environment::from([](const char* name) { return std::getenv(name); });
+        std::string path = address().prefix;
+        path.erase(0, path.find_first_not_of('/'));
+        who = find_docker_credentials(environment, address().server, path).value();
+        return;
+    }
+    std::string password = options_.password;
+    if (options_.password_stdin) {
+        std::getline(std::cin, password);
+        if (!password.empty() && password.back() == '\r')
+            password.pop_back();
+    } else if (password.empty()) {
+        password = ask_secret("Password of " + options_.user + " at " + address().name + ": ");
+    }
+    if (password.empty())
+        throw usage_error("no password for user '" + options_.user +
+                          "': give it in REGISTRY_PASSWORD or with --password-stdin");
+    who.kind = credential_kind::basic;
+    who.user = options_.user;
+    who.secret = secret(std::move(password));
+    who.source = "--user or REGISTRY_USER";
+}
+
+const crawl_options& session::connection()
+{
+    if (connected_)
+        return crawl_;
+    find_credentials();
+    crawl_.registry.use_get_manifest = options_.use_get_manifest;
+    http::client_options& http = crawl_.http;
+    const auto timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options_.timeout * 1000)));
+    http.idle_timeout = timeout;
+    http.connect_timeout = std::min(http.connect_timeout, timeout);
+    http.total_timeout = 10 * timeout;
+    http.rate = options_.rate;
+    http.user_agent = "regsweep/" REGSWEEP_VERSION;
+    http.retry.retries = options_.retries;
+    http.proxies = http::proxy_settings::from_environment();
+    http.on_warning = [](const std::string& text) { terminal::standard().warning(text); };
+    if (address().server.tls)
+        http.tls = tls();
+    connected_ = true;
+    return crawl_;
+}
+
+std::string session::progress_line(const crawl_progress& now, double seconds) const
+{
+    const double rate = static_cast<double>(now.tags) / std::max(seconds, 0.001);
+    std::string line = with_commas(now.repositories_done) + "/" + with_commas(now.repositories) +
+                       (now.catalog_complete ? "" : "+") + " repositories, " + with_commas(now.tags) + " tags, " +
+                       with_commas(static_cast<std::uint64_t>(rate)) + "/s, " + std::to_string(now.in_flight) +
+                       " in flight, " + with_commas(now.retries) + " retries, " + clock_text(seconds);
+    if (now.catalog_complete && now.repositories_done != 0) {
+        // What is left is reckoned from the repositories that are through: those that are not may be larger.
+        const double done = static_cast<double>(now.repositories_done);
+        const double left = static_cast<double>(now.repositories - now.repositories_done);
+        line += ", about " + clock_text(seconds * left / done) + " left";
+    }
+    return line;
+}
+
+session::crawled session::crawl(bool resume)
+{
+    const crawl_options& how = connection();
+    index_builder_options build;
+    build.file = index_file_;
+    build.registry = address().canonical();
+    build.scope = crawl_scope(how);
+    build.resume = resume;
+    build.max_records = std::max<std::size_t>(build.max_records, std::size_t{4} * how.concurrency);
+    if (!index_file_.parent_path().empty() && options_.cache.empty()) {
+        std::error_code ec;
+        fs::create_directories(index_file_.parent_path(), ec);
+    }
+    auto builder = index_builder::create(std::move(build)).value();
+    if (resume && !builder->resumed())
+        terminal::standard().info("there is nothing to resume: the crawl begins anew");
+    crawler run(how);
+    const auto begin = std::chrono::steady_clock::now();
+    std::optional<result<crawl_report>> outcome;
+    {
+        const interruption stop([&] { run.cancel(); });
+        const progress_display progress([&] {
+            return progress_line(run.progress(),
+                                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        });
+        outcome.emplace(run.run(*builder));
+    }
+    if (!*outcome && !builder->failed())
+        throw failure(outcome->error());
+    auto made = builder->finish(); // where writing failed, this says why
+    index done = std::move(made).value();
+    auto summary = done.summary().value();
+    return {std::move(done), (*outcome).value(), std::move(summary)};
+}
+
+void session::tell_problems(const crawl_report& report)
+{
+    if (report.incomplete == 0)
+        return;
+    status_ = exit_partly;
+    for (const auto& [name, why] : report.problems)
+        terminal::standard().error("repository " + printable(name) + " could not be read completely: " + why);
+    if (report.incomplete > report.problems.size())
+        terminal::standard().error("and " + with_commas(report.incomplete - report.problems.size()) +
+                                   " more repositories; the index names them all");
+}
+
+index session::open_index()
+{
+    if (!options_.refresh && !index_file_.empty()) {
+        auto found = index::open(index_file_);
+        if (!found && !found.error().is(errc::not_found))
+            throw failure(found.error());
+        if (found) {
+            const auto summary = found->summary().value();
+            if (!summary.registry.empty() && summary.registry != address().canonical())
+                throw failure({errc::bad_argument, index_file_.string() + " is the index of " + summary.registry +
+                                                       ", not of " + address().canonical() +
+                                                       ": name another file with -c, or replace it with --refresh"});
+            const std::string scope = crawl_scope(crawl_);
+            if (!scope.empty() && summary.scope != scope)
+                throw failure({errc::bad_argument,
+                               index_file_.string() + " holds " +
+                                   (summary.scope.empty() ? "the whole registry" : "'" + summary.scope + "'") +
+                                   ", not '" + scope + "': use --refresh to crawl again"});
+            if (scope.empty() && !summary.scope.empty())
+                terminal::standard().warning(index_file_.string() + " holds only the repositories '" + summary.scope +
+                                             "'");
+            if (summary.incomplete != 0)
+                terminal::standard().warning(with_commas(summary.incomplete) +
+                                             " repositories of the index are incomplete: they could not be read");
+            return *std::move(found);
+        }
+    }
+    terminal::standard().info("reading " + address().server.to_string() + address().prefix);
+    auto fresh = crawl(false);
+    terminal::standard().info(with_commas(fresh.report.tags) + " tags of " + with_commas(fresh.report.repositories) +
+                              " repositories read");
+    tell_problems(fresh.report);
+    return std::move(fresh.made);
+}
+
+} // namespace regsweep::cli

@@ -1,0 +1,627 @@
+#include "regsweep/index/builder.hpp"
+
+#include "index/files.hpp"
+#include "index/index_impl.hpp"
+#include "index/json_cache.hpp"
+#include "index/schema.hpp"
+#include "index/sqlite.hpp"
+
+#include <boost/lockfree/queue.hpp>
+
+#include <sqlite3.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+namespace regsweep {
+
+namespace {
+
+using sqlite::connection;
+using clock = std::chrono::steady_clock;
+
+// How long the writer rests while a transaction is open and nothing is queued: short against commit_ms, long enough
+// that pushing costs no system call. Without a transaction it sleeps until it is woken.
+constexpr std::chrono::milliseconds nap{2};
+constexpr std::size_t most_records = 60'000; // the lock-free queue counts in 16 bits
+// What a recycled record may keep.
+constexpr std::size_t kept_bytes = 256 * 1024;
+constexpr std::size_t kept_entries = 8 * 1024;
+
+// The page cache and the sorter of the secondary index each take up to this; the rest goes to files.
+constexpr const char* building_pragmas = "PRAGMA cache_size=-32768; PRAGMA temp_store=FILE; PRAGMA threads=0;"
+                                         "PRAGMA synchronous=OFF;";
+
+enum class target { memory, file, json };
+
+target target_of(const std::filesystem::path& file)
+{
+    if (file.empty())
+        return target::memory;
+    return json_cache::is_json_name(file) ? target::json : target::file;
+}
+
+// An existing file is replaced only if it is what this program would write there, or empty.
+result<void> check_replaceable(const std::filesystem::path& file, target what)
+{
+    const result<std::string> head = read_head(file, 1);
+    if (!head)
+        return head.error().is(errc::not_found) ? result<void>() : head.error();
+    if (head->empty())
+        return {};
+    const result<bool> json = json_cache::looks_like_one(file);
+    if (!json)
+        return json.error();
+    if (*json)
+        return {};
+    if (what == target::json)
+        return error(errc::bad_file, "'" + file.string() + "' is not a JSON cache; name another file or move it away");
+    return sqlite::check_header(file, schema::index_kind);
+}
+
+result<void> remove_file(const std::filesystem::path& file)
+{
+    if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+        return file_error("remove", file, errno);
+    return {};
+}
+
+// A change of the old index that was killed left a journal. SQLite would apply it to the new file under that name.
+result<void> settle_old_journal(const std::filesystem::path& file)
+{
+    std::error_code ignored;
+    for (const char* suffix : {"-journal", "-wal"}) {
+        if (!std::filesystem::exists(with_suffix(file, suffix), ignored))
+            continue;
+        if (std::filesystem::exists(file, ignored)) {
+            result<connection> old = connection::open(file, connection::mode::read_write, schema::index_kind);
+            if (!old)
+                return old.error();
+            if (const auto done = old->execute("PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; ROLLBACK"); !done)
+                return done;
+        }
+        if (const auto done = remove_file(with_suffix(file, suffix)); !done)
+            return done;
+    }
+    return {};
+}
+
+result<connection> create_part(const std::filesystem::path& part)
+{
+    for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
+        if (const auto done = remove_file(with_suffix(part, suffix)); !done)
+            return done.error();
+    }
+    result<connection> db = connection::open(part, connection::mode::create, schema::index_kind);
+    if (!db)
+        return db.error();
+    if (const auto done = db->execute(building_pragmas); !done)
+        return done.error();
+    // Truncating is cheaper than making and removing a journal for every commit.
+    const char* journal =
+        part.empty() ? "PRAGMA journal_mode=MEMORY" : "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=TRUNCATE";
+    if (const auto done = db->execute(journal); !done)
+        return done.error();
+    if (const auto done = schema::create(*db); !done)
+        return done.error();
+    return db;
+}
+
+error unusable_part(const std::filesystem::path& part, std::string_view why)
+{
+    return {errc::bad_file,
+            "'" + part.string() + "' cannot be resumed: " + std::string(why) + "; crawl without resuming"};
+}
+
+// Whether SQLite finds the part whole; a power failure may have damaged it.
+result<void> check_part(connection& db, const std::filesystem::path& part)
+{
+    const result<std::int64_t> id = db.integer("PRAGMA application_id");
+    if (!id)
+        return unusable_part(part, id.error().detail);
+    const result<std::int64_t> version = db.integer("PRAGMA user_version");
+    if (!version)
+        return unusable_part(part, version.error().detail);
+    if (*id != schema::index_kind.application_id)
+        return unusable_part(part, "it is no part of an index");
+    if (*version > schema::index_kind.version)
+        return error(errc::newer_version,
+                     "'" + part.string() + "' was written by a newer regsweep; use that or crawl without resuming");
+    auto check = db.prepare("PRAGMA quick_check(1)");
+    if (!check)
+        return unusable_part(part, check.error().detail);
+    const result<bool> row = check->step();
+    if (!row)
+        return unusable_part(part, row.error().detail);
+    if (check->text(0) != "ok")
+        return unusable_part(part, check->text(0));
+    return {};
+}
+
+result<void> check_origin(connection& db, const index_builder_options& options)
+{
+    const result<std::string> registry = schema::meta(db, "registry");
+    const result<std::string> scope = schema::meta(db, "scope");
+    if (!registry || !scope)
+        return registry ? scope.error() : registry.error();
+    if (*registry == options.registry && *scope == options.scope)
+        return {};
+    const auto of = [](const std::string& name, const std::string& limits) {
+        return name + (limits.empty() ? "" : " limited to " + limits);
+    };
+    return error(errc::bad_argument, "the crawl to resume was of " + of(*registry, *scope) + ", not of " +
+                                         of(options.registry, options.scope) + "; crawl without resuming");
+}
+
+// The part to go on with, or a closed connection where there is none.
+result<connection> open_part(const std::filesystem::path& part, const index_builder_options& options)
+{
+    std::error_code ec;
+    if (std::filesystem::file_size(part, ec) == 0 || ec)
+        return connection();
+    // `already_resolved` asks from another thread than the writer's.
+    result<connection> db =
+        connection::open(part, connection::mode::read_write, schema::index_kind, connection::sharing::shared);
+    if (!db)
+        return db.error();
+    if (const auto done = db->execute("PRAGMA locking_mode=EXCLUSIVE"); !done)
+        return done.error();
+    const result<std::int64_t> pages = db->integer("PRAGMA page_count");
+    if (pages && *pages == 0)
+        return connection(); // killed before its first commit
+    if (const auto done = check_part(*db, part); !done)
+        return done.error();
+    if (const auto done = check_origin(*db, options); !done)
+        return done.error();
+    if (const auto done = db->execute(std::string(building_pragmas) + "PRAGMA journal_mode=TRUNCATE"); !done)
+        return done.error();
+    // Killed between the last commit and the rename: the index comes when this crawl ends.
+    if (const auto done = db->execute("BEGIN IMMEDIATE; DROP INDEX IF EXISTS tag_digest;"
+                                      "UPDATE meta SET value = 'building' WHERE key = 'state'; COMMIT");
+        !done)
+        return done.error();
+    return db;
+}
+
+} // namespace
+
+void index_record::add(std::string_view tag_name)
+{
+    entry& added = entries.emplace_back();
+    added.begin = static_cast<std::uint32_t>(names.size());
+    added.length = static_cast<std::uint32_t>(tag_name.size());
+    names += tag_name;
+}
+
+void index_record::clear() noexcept
+{
+    repository.clear();
+    names.clear();
+    entries.clear();
+    finished = false;
+    complete = true;
+    problem.clear();
+    if (names.capacity() > kept_bytes)
+        names = std::string();
+    if (entries.capacity() > kept_entries)
+        entries = std::vector<entry>();
+}
+
+struct index_builder::impl
+{
+    using queue = boost::lockfree::queue<index_record*, boost::lockfree::fixed_sized<true>>;
+
+    // A repository between its first record and its last.
+    struct open_repository
+    {
+        std::int64_t id = 0;
+        std::int64_t tags = 0;
+    };
+
+    explicit impl(index_builder_options given)
+        : options(std::move(given)), what(target_of(options.file)), records(options.max_records),
+          idle(options.max_records), pushed(options.max_records)
+    {
+        for (index_record& record : records)
+            idle.bounded_push(&record);
+    }
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl();
+
+    result<void> prepare();
+    result<void> prepare_statements();
+    void start()
+    {
+        writer = std::thread([this] { run(); });
+    }
+    void stop();
+
+    // The writer's thread.
+    void run();
+    void drain();
+    void commit();
+    void commit_if_due();
+    void fail(error e);
+    result<void> write(const index_record& record);
+    result<open_repository*> find_or_add(const std::string& name);
+    result<void> write_tags(const index_record& record, open_repository& repository);
+    result<void> write_tag(std::string_view tag, const index_record::entry& entry, open_repository& repository);
+    result<void> remove_tag(std::string_view tag, open_repository& repository);
+    result<void> close_repository(const index_record& record, open_repository& repository);
+
+    result<index> complete();
+    result<index> complete_file();
+
+    index_builder_options options;
+    target what;
+    std::filesystem::path part;
+    file_lock lock;
+    connection db;
+    bool resumed = false;
+
+    std::vector<index_record> records;
+    queue idle;   // records nobody uses
+    queue pushed; // records for the writer
+    std::atomic<int> pushes{0};
+    std::atomic<bool> stopping{false};
+    std::atomic<bool> failed{false};
+    error why; // written before `failed` is set, read after
+    std::thread writer;
+
+    // The writer's own.
+    sqlite::statement insert_tag;
+    std::unordered_map<std::string, open_repository> open;
+    clock::time_point begun;
+};
+
+index_builder::impl::~impl()
+{
+    stop();
+    // Tidy only: without it an empty journal stays beside the part.
+    if (what == target::file && db.is_open())
+        static_cast<void>(db.execute("PRAGMA journal_mode=DELETE"));
+}
+
+result<void> index_builder::impl::prepare()
+{
+    if (what != target::memory) {
+        options.file = resolve_links(options.file);
+        result<file_lock> taken = file_lock::acquire(options.file, schema::index_kind.noun);
+        if (!taken)
+            return taken.error();
+        lock = std::move(*taken);
+        if (const auto fine = check_replaceable(options.file, what); !fine)
+            return fine;
+    }
+    if (what == target::file)
+        part = with_suffix(options.file, ".part");
+    if (what == target::file && options.resume) {
+        result<connection> found = open_part(part, options);
+        if (!found)
+            return found.error();
+        db = std::move(*found);
+        resumed = db.is_open();
+    }
+    if (!resumed) {
+        result<connection> made = create_part(part);
+        if (!made)
+            return made.error();
+        db = std::move(*made);
+    }
+    return prepare_statements();
+}
+
+result<void> index_builder::impl::prepare_statements()
+{
+    if (const auto done = schema::set_meta(db, "registry", std::string_view(options.registry)); !done)
+        return done;
+    if (const auto done = schema::set_meta(db, "scope", std::string_view(options.scope)); !done)
+        return done;
+    result<sqlite::statement> made =
+        db.prepare("INSERT OR IGNORE INTO tag(repository_id, name, digest, media_type) VALUES(?1, ?2, ?3, ?4)");
+    if (!made)
+        return made.error();
+    insert_tag = std::move(*made);
+    return {};
+}
+
+void index_builder::impl::stop()
+{
+    if (!writer.joinable())
+        return;
+    stopping.store(true, std::memory_order_release);
+    pushes.fetch_add(1, std::memory_order_release);
+    pushes.notify_one();
+    writer.join();
+}
+
+void index_builder::impl::run()
+{
+    while (true) {
+        const int seen = pushes.load(std::memory_order_acquire);
+        // Read before the queue is emptied: what was pushed before `stop` is then written.
+        const bool last = stopping.load(std::memory_order_acquire);
+        drain();
+        if (last) {
+            commit();
+            return;
+        }
+        if (db.in_transaction()) {
+            std::this_thread::sleep_for(nap);
+            commit_if_due();
+        } else {
+            pushes.wait(seen, std::memory_order_acquire);
+        }
+    }
+}
+
+void index_builder::impl::drain()
+{
+    index_record* record = nullptr;
+    while (pushed.pop(record)) {
+        // After a failure records only go round, so that nobody waits for one in vain.
+        if (!failed.load(std::memory_order_relaxed)) {
+            if (const auto done = write(*record); !done)
+                fail(done.error());
+        }
+        record->clear();
+        idle.bounded_push(record);
+        commit_if_due();
+    }
+}
+
+void index_builder::impl::commit()
+{
+    if (!db.in_transaction())
+        return;
+    if (const auto done = db.execute("COMMIT"); !done)
+        fail(done.error());
+}
+
+void index_builder::impl::commit_if_due()
+{
+    if (db.in_transaction() && clock::now() - begun >= std::chrono::milliseconds(options.commit_ms))
+        commit();
+}
+
+void index_builder::impl::fail(error e)
+{
+    db.rollback();
+    if (failed.load(std::memory_order_relaxed))
+        return;
+    why = std::move(e);
+    failed.store(true, std::memory_order_release);
+}
+
+result<void> index_builder::impl::write(const index_record& record)
+{
+    if (!db.in_transaction()) {
+        if (const auto done = db.execute("BEGIN IMMEDIATE"); !done)
+            return done;
+        begun = clock::now();
+    }
+    const result<open_repository*> repository = find_or_add(record.repository);
+    if (!repository)
+        return repository.error();
+    if (const auto done = write_tags(record, **repository); !done)
+        return done;
+    return record.finished ? close_repository(record, **repository) : result<void>();
+}
+
+result<index_builder::impl::open_repository*> index_builder::impl::find_or_add(const std::string& name)
+{
+    const auto [place, added] = open.try_emplace(name);
+    open_repository& repository = place->second;
+    if (!added)
+        return &repository;
+    auto insert = db.cached("INSERT OR IGNORE INTO repository(name) VALUES(?1)");
+    if (!insert)
+        return insert.error();
+    if (const auto done = insert->bind(1, std::string_view(name)).run(); !done)
+        return done.error();
+    if (db.changes() == 1) {
+        repository.id = db.last_id();
+        return &repository;
+    }
+    // Known from before the resume, or named twice by the registry: not complete until its end comes again.
+    auto known = db.cached("UPDATE repository SET complete = 0 WHERE name = ?1"
+                           " RETURNING id, (SELECT count(*) FROM tag WHERE repository_id = repository.id)");
+    if (!known)
+        return known.error();
+    const result<bool> row = known->bind(1, std::string_view(name)).step();
+    if (!row)
+        return row.error();
+    repository = {known->integer(0), known->integer(1)};
+    while (true) {
+        // SQLite applies the change only when the statement is run to its end.
+        const result<bool> more = known->step();
+        if (!more)
+            return more.error();
+        if (!*more)
+            return &repository;
+    }
+}
+
+result<void> index_builder::impl::write_tags(const index_record& record, open_repository& repository)
+{
+    insert_tag.bind(1, repository.id);
+    for (const index_record::entry& entry : record.entries) {
+        if (entry.what == index_record::state::resolved && !entry.digest.empty()) {
+            // Said at once: learning it when the crawl is over would cost the crawl.
+            if (what == target::json && entry.digest.how() != digest::algorithm::sha256)
+                return json_cache::unfit_digest(record.repository, record.tag(entry));
+            if (const auto done = write_tag(record.tag(entry), entry, repository); !done)
+                return done;
+        } else if (entry.what == index_record::state::gone && resumed) {
+            if (const auto done = remove_tag(record.tag(entry), repository); !done)
+                return done;
+        }
+    }
+    return {};
+}
+
+result<void> index_builder::impl::write_tag(std::string_view tag, const index_record::entry& entry,
+                                            open_repository& repository)
+{
+    insert_tag.bind(2, tag).bind(3, entry.digest.bytes()).bind(4, static_cast<std::int64_t>(entry.type));
+    const int code = insert_tag.step_raw();
+    insert_tag.reset();
+    if (code != SQLITE_DONE)
+        return db.fail();
+    if (db.changes() == 1) {
+        ++repository.tags;
+        return {};
+    }
+    // A page of tags that came twice, or a tag that moved since the part was written.
+    auto update = db.cached("UPDATE tag SET digest = ?1, media_type = ?2 WHERE repository_id = ?3 AND name = ?4");
+    if (!update)
+        return update.error();
+    update->bind(1, entry.digest.bytes()).bind(2, static_cast<std::int64_t>(entry.type));
+    return update->bind(3, repository.id).bind(4, tag).run();
+}
+
+result<void> index_builder::impl::remove_tag(std::string_view tag, open_repository& repository)
+{
+    auto remove = db.cached("DELETE FROM tag WHERE repository_id = ?1 AND name = ?2");
+    if (!remove)
+        return remove.error();
+    if (const auto done = remove->bind(1, repository.id).bind(2, tag).run(); !done)
+        return done;
+    repository.tags -= db.changes();
+    return {};
+}
+
+result<void> index_builder::impl::close_repository(const index_record& record, open_repository& repository)
+{
+    auto update = db.cached("UPDATE repository SET tags = ?1, complete = ?2, problem = ?3 WHERE id = ?4");
+    if (!update)
+        return update.error();
+    const std::string_view problem = record.complete          ? std::string_view()
+                                     : record.problem.empty() ? std::string_view("not all of it could be read")
+                                                              : std::string_view(record.problem);
+    update->bind(1, repository.tags).bind(2, std::int64_t{record.complete}).bind(3, problem).bind(4, repository.id);
+    if (const auto done = update->run(); !done)
+        return done;
+    open.erase(record.repository);
+    return {};
+}
+
+result<index> index_builder::impl::complete()
+{
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    insert_tag = sqlite::statement();
+    if (const auto done = schema::finish(db, std::chrono::duration_cast<std::chrono::seconds>(now).count()); !done)
+        return done.error();
+    if (what == target::file)
+        return complete_file();
+    if (what == target::json) {
+        if (const auto done = json_cache::write(db, options.file); !done)
+            return done.error();
+    }
+    lock.release();
+    return index(std::make_unique<index::impl>(std::move(db), std::filesystem::path()));
+}
+
+result<index> index_builder::impl::complete_file()
+{
+    // Leaves one file without a journal beside it.
+    if (const auto done = db.execute("PRAGMA journal_mode=DELETE"); !done)
+        return done.error();
+    db = connection();
+    if (const auto done = settle_old_journal(options.file); !done)
+        return done.error();
+    if (const auto done = rename_durably(part, options.file); !done)
+        return done.error();
+    lock.release();
+    return index::open(options.file);
+}
+
+index_builder::index_builder(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+index_builder::~index_builder() = default;
+
+result<std::unique_ptr<index_builder>> index_builder::create(index_builder_options options)
+{
+    if (options.max_records == 0 || options.max_records > most_records)
+        return error(errc::bad_argument,
+                     "an index builder needs 1 to 60000 records, not " + std::to_string(options.max_records));
+    auto made = std::make_unique<impl>(std::move(options));
+    if (const auto done = made->prepare(); !done)
+        return done.error();
+    made->start();
+    return std::unique_ptr<index_builder>(new index_builder(std::move(made)));
+}
+
+index_record* index_builder::acquire() noexcept
+{
+    index_record* record = nullptr;
+    return impl_->idle.pop(record) ? record : nullptr;
+}
+
+void index_builder::push(index_record* record) noexcept
+{
+    impl_->pushed.bounded_push(record);
+    impl_->pushes.fetch_add(1, std::memory_order_release);
+    impl_->pushes.notify_one();
+}
+
+void index_builder::release(index_record* record) noexcept
+{
+    record->clear();
+    impl_->idle.bounded_push(record);
+}
+
+bool index_builder::failed() const noexcept
+{
+    return impl_->failed.load(std::memory_order_acquire);
+}
+
+bool index_builder::already_finished(std::string_view repository) const
+{
+    if (!impl_->resumed)
+        return false;
+    auto query = impl_->db.prepare("SELECT complete FROM repository WHERE name = ?1");
+    if (!query)
+        return false;
+    return query->bind(1, repository).step_raw() == SQLITE_ROW && query->integer(0) != 0;
+}
+
+std::vector<std::string> index_builder::already_resolved(std::string_view repository) const
+{
+    std::vector<std::string> tags;
+    if (!impl_->resumed)
+        return tags;
+    auto query = impl_->db.prepare("SELECT name FROM tag WHERE repository_id ="
+                                   " (SELECT id FROM repository WHERE name = ?1) ORDER BY name");
+    if (!query)
+        return tags;
+    query->bind(1, repository);
+    // What cannot be read is resolved again; the writer may be using the connection's error text.
+    while (query->step_raw() == SQLITE_ROW)
+        tags.emplace_back(query->text(0));
+    return tags;
+}
+
+bool index_builder::resumed() const noexcept
+{
+    return impl_->resumed;
+}
+
+result<index> index_builder::finish()
+{
+    impl_->stop();
+    if (failed())
+        return impl_->why;
+    if (!impl_->db.is_open())
+        return error(errc::bad_argument, "this index is finished already; build another with another builder");
+    return impl_->complete();
+}
+
+} // namespace regsweep

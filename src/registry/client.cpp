@@ -1,0 +1,370 @@
+#include "regsweep/registry/client.hpp"
+
+#include "regsweep/auth/basic.hpp"
+#include "regsweep/registry/pagination.hpp"
+
+namespace regsweep {
+namespace {
+
+using http::awaitable;
+using http::method;
+
+// Schema 1 last: a registry that could convert to it must have no reason to.
+constexpr std::string_view accepted_manifests = "application/vnd.oci.image.index.v1+json, "
+                                                "application/vnd.docker.distribution.manifest.list.v2+json, "
+                                                "application/vnd.oci.image.manifest.v1+json, "
+                                                "application/vnd.docker.distribution.manifest.v2+json, "
+                                                "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
+                                                "application/vnd.docker.distribution.manifest.v1+json;q=0.5";
+
+constexpr bool plain(char c) noexcept
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~' || c == '/' || c == ':';
+}
+
+// RFC 3986 section 2.1; names that follow the specification need no encoding.
+void append_path(std::string& target, std::string_view name)
+{
+    static constexpr char hex[] = "0123456789ABCDEF";
+    for (const char c : name) {
+        if (plain(c)) {
+            target += c;
+        } else {
+            target += '%';
+            target += hex[static_cast<unsigned char>(c) >> 4];
+            target += hex[static_cast<unsigned char>(c) & 15];
+        }
+    }
+}
+
+bool is_schema1(media_type type) noexcept
+{
+    return type == media_type::schema1 || type == media_type::schema1_signed;
+}
+
+error with_request(error e, const http::request& rq)
+{
+    if (e.request.empty())
+        e.request = std::string(http::to_string(rq.verb)) + " " + rq.target;
+    return e;
+}
+
+// The digest of a manifest that was received whole, checked against what was announced and what was asked for.
+result<digest> check_content(const http::request& rq, const http::response& rs, media_type type,
+                             std::string_view reference)
+{
+    const std::string_view announced = rs.header("docker-content-digest");
+    if (announced.empty() && is_schema1(type))
+        return with_request({errc::bad_response, "a schema 1 manifest came without its digest"}, rq);
+    if (announced.empty() && reference.find(':') == std::string_view::npos)
+        return digest::of(rs.body);
+    const auto expected = digest::parse(announced.empty() ? reference : announced);
+    if (!expected)
+        return with_request(expected.error(), rq);
+    if (is_schema1(type)) // signed: its digest is that of the payload, not of the body
+        return *expected;
+    const digest actual = digest::of(rs.body, expected->how());
+    if (actual != *expected)
+        return with_request({errc::digest_mismatch, "the manifest was announced as " + expected->to_string() +
+                                                        " but its content is " + actual.to_string()},
+                            rq);
+    if (!announced.empty() && reference.find(':') != std::string_view::npos && reference != announced)
+        return with_request(
+            {errc::digest_mismatch, "asked for " + printable(reference) + ", got " + expected->to_string()}, rq);
+    return actual;
+}
+
+} // namespace
+
+struct registry_client::impl
+{
+    impl(http::client& c, registry_address a, registry_options o)
+        : connection(c), address(std::move(a)), options(std::move(o)), endpoint(c.at(address.server)),
+          base(address.prefix + "/v2/"), get_only(options.use_get_manifest)
+    {
+        if (options.who.kind == credential_kind::basic)
+            authorization = basic_authorization(options.who).value();
+    }
+
+    // Sends with the right credentials.
+    awaitable<result<void>> send(http::request& rq, http::response& rs)
+    {
+        rq.authorization = authorization.reveal();
+        co_return co_await connection.send(endpoint, rq, rs);
+    }
+
+    error failed(const http::request& rq, const http::response& rs) const { return http::status_error(rq, rs); }
+
+    void manifest_target(std::string& target, std::string_view repository, std::string_view reference) const
+    {
+        target = base;
+        append_path(target, repository);
+        target += "/manifests/";
+        append_path(target, reference);
+    }
+
+    result<name_page> read_page(const http::request& rq, const http::response& rs,
+                                result<name_list> (*parse)(std::string_view)) const
+    {
+        auto names = parse(rs.body);
+        if (!names)
+            return with_request(names.error(), rq);
+        name_page page;
+        page.names = *std::move(names);
+        const auto links = rs.headers("link");
+        const std::string_view next = find_next_link(links);
+        if (next.empty())
+            return page;
+        auto target = resolve_next(address, rq.target, next);
+        if (!target)
+            return with_request(target.error(), rq);
+        page.next = *std::move(target);
+        return page;
+    }
+
+    http::client& connection;
+    registry_address address;
+    registry_options options;
+    http::client::endpoint& endpoint;
+    std::string base;
+    secret authorization;
+    bool get_only; // HEAD is refused here, or tells no digest
+};
+
+registry_client::registry_client(http::client& connection, registry_address address, registry_options options)
+    : impl_(std::make_unique<impl>(connection, std::move(address), std::move(options)))
+{}
+
+registry_client::~registry_client() = default;
+
+const registry_address& registry_client::address() const noexcept
+{
+    return impl_->address;
+}
+
+http::client& registry_client::connection() noexcept
+{
+    return impl_->connection;
+}
+
+std::string registry_client::catalog_target(unsigned page_size) const
+{
+    return impl_->base + "_catalog?n=" + std::to_string(page_size);
+}
+
+std::string registry_client::tags_target(std::string_view repository, unsigned page_size) const
+{
+    std::string target = impl_->base;
+    append_path(target, repository);
+    return target + "/tags/list?n=" + std::to_string(page_size);
+}
+
+awaitable<result<name_page>> registry_client::catalog(const std::string& target, registry_buffers& buffers)
+{
+    http::request rq;
+    rq.target = target;
+    rq.accept = "application/json";
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status != 200)
+        co_return impl_->failed(rq, buffers.answer);
+    co_return impl_->read_page(rq, buffers.answer, parse_catalog);
+}
+
+awaitable<result<std::optional<name_page>>> registry_client::tags(const std::string& target, registry_buffers& buffers)
+{
+    http::request rq;
+    rq.target = target;
+    rq.accept = "application/json";
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status == 404)
+        co_return std::optional<name_page>();
+    if (buffers.answer.status != 200)
+        co_return impl_->failed(rq, buffers.answer);
+    auto page = impl_->read_page(rq, buffers.answer, parse_tags);
+    if (!page)
+        co_return page.error();
+    co_return std::optional<name_page>(*std::move(page));
+}
+
+awaitable<result<std::optional<resolved_manifest>>>
+registry_client::resolve(std::string_view repository, std::string_view reference, registry_buffers& buffers)
+{
+    http::request rq;
+    rq.accept = accepted_manifests;
+    http::response& rs = buffers.answer;
+    if (!impl_->get_only) {
+        rq.verb = method::head;
+        impl_->manifest_target(rq.target, repository, reference);
+        auto sent = co_await impl_->send(rq, rs);
+        if (!sent)
+            co_return sent.error();
+        if (rs.status == 404)
+            co_return std::optional<resolved_manifest>();
+        const std::string_view announced = rs.header("docker-content-digest");
+        if (rs.status == 200 && !announced.empty()) {
+            auto parsed = digest::parse(announced);
+            if (!parsed)
+                co_return with_request(parsed.error(), rq);
+            co_return resolved_manifest{*parsed, parse_media_type(rs.header("content-type"))};
+        }
+        const bool refused = rs.status == 400 || rs.status == 405 || rs.status == 501;
+        if (rs.status != 200 && !refused)
+            co_return impl_->failed(rq, rs);
+        impl_->get_only = true;
+    }
+    rq.verb = method::get;
+    impl_->manifest_target(rq.target, repository, reference);
+    auto sent = co_await impl_->send(rq, rs);
+    if (!sent)
+        co_return sent.error();
+    if (rs.status == 404)
+        co_return std::optional<resolved_manifest>();
+    if (rs.status != 200)
+        co_return impl_->failed(rq, rs);
+    const media_type type = parse_media_type(rs.header("content-type"));
+    auto checked = check_content(rq, rs, type, reference);
+    if (!checked)
+        co_return checked.error();
+    co_return resolved_manifest{*checked, type};
+}
+
+awaitable<result<std::optional<manifest>>>
+registry_client::get_manifest(std::string_view repository, std::string_view reference, registry_buffers& buffers)
+{
+    http::request rq;
+    rq.accept = accepted_manifests;
+    impl_->manifest_target(rq.target, repository, reference);
+    http::response& rs = buffers.answer;
+    auto sent = co_await impl_->send(rq, rs);
+    if (!sent)
+        co_return sent.error();
+    if (rs.status == 404)
+        co_return std::optional<manifest>();
+    if (rs.status != 200)
+        co_return impl_->failed(rq, rs);
+    manifest out;
+    out.content_type = rs.header("content-type");
+    out.type = parse_media_type(out.content_type);
+    auto checked = check_content(rq, rs, out.type, reference);
+    if (!checked)
+        co_return checked.error();
+    out.digest = *checked;
+    out.body = rs.body;
+    co_return std::optional<manifest>(std::move(out));
+}
+
+awaitable<result<bool>> registry_client::delete_manifest(std::string_view repository, const digest& what,
+                                                         registry_buffers& buffers)
+{
+    http::request rq;
+    rq.verb = method::del;
+    impl_->manifest_target(rq.target, repository, what.to_string());
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status == 404)
+        co_return false;
+    if (buffers.answer.status / 100 != 2)
+        co_return impl_->failed(rq, buffers.answer);
+    co_return true;
+}
+
+awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,
+                                                    registry_buffers& buffers)
+{
+    http::request rq;
+    rq.verb = method::del;
+    impl_->manifest_target(rq.target, repository, tag);
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status == 404)
+        co_return false;
+    if (buffers.answer.status / 100 == 2)
+        co_return true;
+    error e = impl_->failed(rq, buffers.answer);
+    if (buffers.answer.status == 400)
+        e.code = make_error_code(errc::unsupported);
+    co_return e;
+}
+
+awaitable<result<digest>> registry_client::put_manifest(std::string_view repository, std::string_view reference,
+                                                        std::string_view content_type, std::string_view body,
+                                                        registry_buffers& buffers)
+{
+    http::request rq;
+    rq.verb = method::put;
+    rq.content_type = content_type;
+    rq.body = body;
+    impl_->manifest_target(rq.target, repository, reference);
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status / 100 != 2)
+        co_return impl_->failed(rq, buffers.answer);
+    const std::string_view announced = buffers.answer.header("docker-content-digest");
+    if (announced.empty())
+        co_return digest::of(body);
+    auto parsed = digest::parse(announced);
+    if (!parsed)
+        co_return with_request(parsed.error(), rq);
+    co_return *parsed;
+}
+
+awaitable<result<void>> registry_client::put_blob(std::string_view repository, std::string_view content,
+                                                  registry_buffers& buffers)
+{
+    const std::string name = digest::of(content).to_string();
+    http::response& rs = buffers.answer;
+    http::request rq;
+    rq.verb = method::head;
+    rq.target = impl_->base;
+    append_path(rq.target, repository);
+    const std::string repository_target = rq.target;
+    rq.target += "/blobs/" + name;
+    auto sent = co_await impl_->send(rq, rs);
+    if (!sent)
+        co_return sent.error();
+    if (rs.status == 200)
+        co_return result<void>();
+    // distribution-spec, "Pushing a blob monolithically": POST for a session, then PUT to the Location.
+    rq.verb = method::post;
+    rq.target = repository_target + "/blobs/uploads/";
+    sent = co_await impl_->send(rq, rs);
+    if (!sent)
+        co_return sent.error();
+    if (rs.status != 202)
+        co_return impl_->failed(rq, rs);
+    auto location = resolve_next(impl_->address, rq.target, rs.header("location"));
+    if (!location)
+        co_return with_request({errc::bad_response, "the upload's Location cannot be used"}, rq);
+    rq.verb = method::put;
+    rq.target = *location + (location->find('?') == std::string::npos ? "?digest=" : "&digest=") + name;
+    rq.content_type = "application/octet-stream";
+    rq.body = content;
+    sent = co_await impl_->send(rq, rs);
+    if (!sent)
+        co_return sent.error();
+    if (rs.status / 100 != 2)
+        co_return impl_->failed(rq, rs);
+    co_return result<void>();
+}
+
+awaitable<result<void>> registry_client::ping(registry_buffers& buffers)
+{
+    http::request rq;
+    rq.target = impl_->base;
+    auto sent = co_await impl_->send(rq, buffers.answer);
+    if (!sent)
+        co_return sent.error();
+    if (buffers.answer.status != 200)
+        co_return impl_->failed(rq, buffers.answer);
+    co_return result<void>();
+}
+
+} // namespace regsweep
