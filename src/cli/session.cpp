@@ -164,7 +164,7 @@ http::tls_options session::tls() const
 
 void session::find_credentials()
 {
-    credentials& who = crawl_.registry.who;
+    credentials& who = crawl_.registry.who.who;
     if (options_.user.empty()) {
         const auto environment = docker_environment::from([](const char* name) { return std::getenv(name); });
         std::string path = address().prefix;
@@ -194,6 +194,7 @@ const crawl_options& session::connection()
     if (connected_)
         return crawl_;
     find_credentials();
+    crawl_.registry.who.digest = !options_.digest_auth.empty() && !means_none(options_.digest_auth);
     crawl_.registry.use_get_manifest = options_.use_get_manifest;
     http::client_options& http = crawl_.http;
     const auto timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options_.timeout * 1000)));

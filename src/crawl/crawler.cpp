@@ -293,7 +293,7 @@ awaitable<void> crew::run_errand(coordinator& boss, crawl_job job, registry_buff
             boss.catalog_done(target, std::move(got));
         });
     } else {
-        auto page = co_await registry_.tags(job.target, buffers);
+        auto page = co_await registry_.tags(job.repository->name, job.target, buffers);
         if (!page && is_unreachable(page.error()) && ++unreachable_ >= unreachable_limit)
             asio::post(boss.context(), [&boss, why = page.error()] { boss.fail(why); });
         asio::post(boss.context(), [&boss, repository = job.repository, got = std::move(page)]() mutable {
@@ -412,6 +412,7 @@ struct crawler::impl
     {
         options.threads = std::clamp(options.threads, 1U, std::max(1U, options.concurrency));
         options.http.pause = std::make_shared<http::gate>();
+        options.registry.who.tokens = make_token_store();
         options.http.rate /= options.threads;
         for (unsigned i = 0; i != options.threads; ++i) {
             const unsigned workers =

@@ -1,6 +1,5 @@
 #include "regsweep/registry/client.hpp"
 
-#include "regsweep/auth/basic.hpp"
 #include "regsweep/registry/pagination.hpp"
 
 namespace regsweep {
@@ -80,21 +79,17 @@ result<digest> check_content(const http::request& rq, const http::response& rs, 
 struct registry_client::impl
 {
     impl(http::client& c, registry_address a, registry_options o)
-        : connection(c), address(std::move(a)), options(std::move(o)), endpoint(c.at(address.server)),
-          base(address.prefix + "/v2/"), get_only(options.use_get_manifest)
-    {
-        if (options.who.kind == credential_kind::basic)
-            authorization = basic_authorization(options.who).value();
-    }
+        : connection(c), address(std::move(a)), auth(c, address, o.who), base(address.prefix + "/v2/"),
+          get_only(o.use_get_manifest)
+    {}
 
-    // Sends with the right credentials.
-    awaitable<result<void>> send(http::request& rq, http::response& rs)
+    error failed(const http::request& rq, const http::response& rs, access rights) const
     {
-        rq.authorization = authorization.reveal();
-        co_return co_await connection.send(endpoint, rq, rs);
+        error e = http::status_error(rq, rs);
+        if (rs.status == 401 || rs.status == 403)
+            e.detail = auth.explain(rs.status, rights);
+        return e;
     }
-
-    error failed(const http::request& rq, const http::response& rs) const { return http::status_error(rq, rs); }
 
     void manifest_target(std::string& target, std::string_view repository, std::string_view reference) const
     {
@@ -125,10 +120,8 @@ struct registry_client::impl
 
     http::client& connection;
     registry_address address;
-    registry_options options;
-    http::client::endpoint& endpoint;
+    authenticator auth;
     std::string base;
-    secret authorization;
     bool get_only; // HEAD is refused here, or tells no digest
 };
 
@@ -162,29 +155,32 @@ std::string registry_client::tags_target(std::string_view repository, unsigned p
 
 awaitable<result<name_page>> registry_client::catalog(const std::string& target, registry_buffers& buffers)
 {
+    const access rights{access::kind::catalog, {}};
     http::request rq;
     rq.target = target;
     rq.accept = "application/json";
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status != 200)
-        co_return impl_->failed(rq, buffers.answer);
+        co_return impl_->failed(rq, buffers.answer, rights);
     co_return impl_->read_page(rq, buffers.answer, parse_catalog);
 }
 
-awaitable<result<std::optional<name_page>>> registry_client::tags(const std::string& target, registry_buffers& buffers)
+awaitable<result<std::optional<name_page>>> registry_client::tags(std::string_view repository,
+                                                                  const std::string& target, registry_buffers& buffers)
 {
+    const access rights{access::kind::pull, repository};
     http::request rq;
     rq.target = target;
     rq.accept = "application/json";
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status == 404)
         co_return std::optional<name_page>();
     if (buffers.answer.status != 200)
-        co_return impl_->failed(rq, buffers.answer);
+        co_return impl_->failed(rq, buffers.answer, rights);
     auto page = impl_->read_page(rq, buffers.answer, parse_tags);
     if (!page)
         co_return page.error();
@@ -194,13 +190,14 @@ awaitable<result<std::optional<name_page>>> registry_client::tags(const std::str
 awaitable<result<std::optional<resolved_manifest>>>
 registry_client::resolve(std::string_view repository, std::string_view reference, registry_buffers& buffers)
 {
+    const access rights{access::kind::pull, repository};
     http::request rq;
     rq.accept = accepted_manifests;
     http::response& rs = buffers.answer;
     if (!impl_->get_only) {
         rq.verb = method::head;
         impl_->manifest_target(rq.target, repository, reference);
-        auto sent = co_await impl_->send(rq, rs);
+        auto sent = co_await impl_->auth.send(rq, rs, rights);
         if (!sent)
             co_return sent.error();
         if (rs.status == 404)
@@ -214,18 +211,18 @@ registry_client::resolve(std::string_view repository, std::string_view reference
         }
         const bool refused = rs.status == 400 || rs.status == 405 || rs.status == 501;
         if (rs.status != 200 && !refused)
-            co_return impl_->failed(rq, rs);
+            co_return impl_->failed(rq, rs, rights);
         impl_->get_only = true;
     }
     rq.verb = method::get;
     impl_->manifest_target(rq.target, repository, reference);
-    auto sent = co_await impl_->send(rq, rs);
+    auto sent = co_await impl_->auth.send(rq, rs, rights);
     if (!sent)
         co_return sent.error();
     if (rs.status == 404)
         co_return std::optional<resolved_manifest>();
     if (rs.status != 200)
-        co_return impl_->failed(rq, rs);
+        co_return impl_->failed(rq, rs, rights);
     const media_type type = parse_media_type(rs.header("content-type"));
     auto checked = check_content(rq, rs, type, reference);
     if (!checked)
@@ -236,17 +233,18 @@ registry_client::resolve(std::string_view repository, std::string_view reference
 awaitable<result<std::optional<manifest>>>
 registry_client::get_manifest(std::string_view repository, std::string_view reference, registry_buffers& buffers)
 {
+    const access rights{access::kind::pull, repository};
     http::request rq;
     rq.accept = accepted_manifests;
     impl_->manifest_target(rq.target, repository, reference);
     http::response& rs = buffers.answer;
-    auto sent = co_await impl_->send(rq, rs);
+    auto sent = co_await impl_->auth.send(rq, rs, rights);
     if (!sent)
         co_return sent.error();
     if (rs.status == 404)
         co_return std::optional<manifest>();
     if (rs.status != 200)
-        co_return impl_->failed(rq, rs);
+        co_return impl_->failed(rq, rs, rights);
     manifest out;
     out.content_type = rs.header("content-type");
     out.type = parse_media_type(out.content_type);
@@ -261,33 +259,35 @@ registry_client::get_manifest(std::string_view repository, std::string_view refe
 awaitable<result<bool>> registry_client::delete_manifest(std::string_view repository, const digest& what,
                                                          registry_buffers& buffers)
 {
+    const access rights{access::kind::remove, repository};
     http::request rq;
     rq.verb = method::del;
     impl_->manifest_target(rq.target, repository, what.to_string());
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status == 404)
         co_return false;
     if (buffers.answer.status / 100 != 2)
-        co_return impl_->failed(rq, buffers.answer);
+        co_return impl_->failed(rq, buffers.answer, rights);
     co_return true;
 }
 
 awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,
                                                     registry_buffers& buffers)
 {
+    const access rights{access::kind::remove, repository};
     http::request rq;
     rq.verb = method::del;
     impl_->manifest_target(rq.target, repository, tag);
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status == 404)
         co_return false;
     if (buffers.answer.status / 100 == 2)
         co_return true;
-    error e = impl_->failed(rq, buffers.answer);
+    error e = impl_->failed(rq, buffers.answer, rights);
     if (buffers.answer.status == 400)
         e.code = make_error_code(errc::unsupported);
     co_return e;
@@ -297,16 +297,17 @@ awaitable<result<digest>> registry_client::put_manifest(std::string_view reposit
                                                         std::string_view content_type, std::string_view body,
                                                         registry_buffers& buffers)
 {
+    const access rights{access::kind::push, repository};
     http::request rq;
     rq.verb = method::put;
     rq.content_type = content_type;
     rq.body = body;
     impl_->manifest_target(rq.target, repository, reference);
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status / 100 != 2)
-        co_return impl_->failed(rq, buffers.answer);
+        co_return impl_->failed(rq, buffers.answer, rights);
     const std::string_view announced = buffers.answer.header("docker-content-digest");
     if (announced.empty())
         co_return digest::of(body);
@@ -319,6 +320,7 @@ awaitable<result<digest>> registry_client::put_manifest(std::string_view reposit
 awaitable<result<void>> registry_client::put_blob(std::string_view repository, std::string_view content,
                                                   registry_buffers& buffers)
 {
+    const access rights{access::kind::push, repository};
     const std::string name = digest::of(content).to_string();
     http::response& rs = buffers.answer;
     http::request rq;
@@ -327,7 +329,7 @@ awaitable<result<void>> registry_client::put_blob(std::string_view repository, s
     append_path(rq.target, repository);
     const std::string repository_target = rq.target;
     rq.target += "/blobs/" + name;
-    auto sent = co_await impl_->send(rq, rs);
+    auto sent = co_await impl_->auth.send(rq, rs, rights);
     if (!sent)
         co_return sent.error();
     if (rs.status == 200)
@@ -335,11 +337,11 @@ awaitable<result<void>> registry_client::put_blob(std::string_view repository, s
     // distribution-spec, "Pushing a blob monolithically": POST for a session, then PUT to the Location.
     rq.verb = method::post;
     rq.target = repository_target + "/blobs/uploads/";
-    sent = co_await impl_->send(rq, rs);
+    sent = co_await impl_->auth.send(rq, rs, rights);
     if (!sent)
         co_return sent.error();
     if (rs.status != 202)
-        co_return impl_->failed(rq, rs);
+        co_return impl_->failed(rq, rs, rights);
     auto location = resolve_next(impl_->address, rq.target, rs.header("location"));
     if (!location)
         co_return with_request({errc::bad_response, "the upload's Location cannot be used"}, rq);
@@ -347,23 +349,24 @@ awaitable<result<void>> registry_client::put_blob(std::string_view repository, s
     rq.target = *location + (location->find('?') == std::string::npos ? "?digest=" : "&digest=") + name;
     rq.content_type = "application/octet-stream";
     rq.body = content;
-    sent = co_await impl_->send(rq, rs);
+    sent = co_await impl_->auth.send(rq, rs, rights);
     if (!sent)
         co_return sent.error();
     if (rs.status / 100 != 2)
-        co_return impl_->failed(rq, rs);
+        co_return impl_->failed(rq, rs, rights);
     co_return result<void>();
 }
 
 awaitable<result<void>> registry_client::ping(registry_buffers& buffers)
 {
+    const access rights{access::kind::ping, {}};
     http::request rq;
     rq.target = impl_->base;
-    auto sent = co_await impl_->send(rq, buffers.answer);
+    auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)
         co_return sent.error();
     if (buffers.answer.status != 200)
-        co_return impl_->failed(rq, buffers.answer);
+        co_return impl_->failed(rq, buffers.answer, rights);
     co_return result<void>();
 }
 

@@ -1,7 +1,7 @@
 #ifndef REGSWEEP_REGISTRY_CLIENT_HPP
 #define REGSWEEP_REGISTRY_CLIENT_HPP
 
-#include "regsweep/auth/credentials.hpp"
+#include "regsweep/auth/authenticator.hpp"
 #include "regsweep/core/address.hpp"
 #include "regsweep/core/digest.hpp"
 #include "regsweep/core/names.hpp"
@@ -17,7 +17,7 @@ namespace regsweep {
 
 struct registry_options
 {
-    credentials who;               ///< anonymous by default
+    authenticator_options who;     ///< anonymous by default
     bool use_get_manifest = false; ///< never ask with HEAD, hash the body of a GET instead
 };
 
@@ -73,7 +73,8 @@ public:
     http::awaitable<result<name_page>> catalog(const std::string& target, registry_buffers& buffers);
 
     /// One page of a repository's tags; nothing if the registry does not know the repository (404).
-    http::awaitable<result<std::optional<name_page>>> tags(const std::string& target, registry_buffers& buffers);
+    http::awaitable<result<std::optional<name_page>>> tags(std::string_view repository, const std::string& target,
+                                                           registry_buffers& buffers);
 
     /// What `reference`, a tag or digest, points to; nothing if it is not there (404). The digest is what the
     /// registry says of it (`Docker-Content-Digest`), or the hash of the manifest where it does not say.
