@@ -255,7 +255,7 @@ std::optional<fake_manifest> fake_api::find_manifest(const std::string& reposito
     const auto tag = synthetic_.find_reference(*number, reference);
     if (!tag)
         return std::nullopt;
-    fake_synthetic::scratch with;
+    thread_local fake_synthetic::scratch with;
     fake_manifest found;
     found.media_type = fake_synthetic::media_type;
     found.bytes = synthetic_.manifest(*number, *tag, with);

@@ -290,6 +290,7 @@ private:
                 answer_bad();
             else
                 answer();
+            chunks_ = {}; // the answer no longer needs the body
         }
     }
 
@@ -377,7 +378,6 @@ private:
             server_.options.on_request(request_);
         const auto action = server_.rules.match(request_);
         answer_slow(entry, action.value_or(fake_action()));
-        chunks_ = {};
     }
 
     bool answer_fast()

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -150,9 +152,20 @@ sigset_t block_signals()
     return ending;
 }
 
+/// A benchmark may open more connections than a shell's usual limit on files.
+void raise_file_limit()
+{
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(arguments& a)
 {
     complete(a);
+    raise_file_limit();
     const auto ending = block_signals();
     fake_registry registry(a.server);
     add_rules(registry, a);

@@ -261,6 +261,41 @@ BOOST_AUTO_TEST_CASE(caps_pages_and_tells_tags)
     BOOST_TEST(error_code_of(client.get("/v2/missing/tags/list")) == "NAME_UNKNOWN");
 }
 
+BOOST_AUTO_TEST_CASE(refuses_large_pages_and_drops_emptied_repositories_on_request)
+{
+    fake_options options;
+    options.api.page_cap = 2;
+    options.api.refuse_large_page = true;
+    options.api.default_tags_page = 1;
+    options.api.drop_empty_repositories = true;
+    options.api.default_page = 2;
+    running registry(options);
+    for (const auto* tag : {"1", "2"})
+        registry.put_image("a", tag, tag);
+    registry.store().add_repository("b");
+    raw_client client(registry);
+    BOOST_TEST(error_code_of(client.get("/v2/_catalog?n=3")) == "PAGINATION_NUMBER_INVALID");
+    BOOST_TEST(names(client.get("/v2/_catalog"), "repositories").size() == 1U);
+    BOOST_TEST(names(client.get("/v2/a/tags/list"), "tags").size() == 1U);
+    BOOST_TEST(names(client.get("/v2/a/tags/list?n=2"), "tags").size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(keeps_chunked_bodies_apart)
+{
+    fake_options options;
+    options.rate_limit = 1;
+    running registry(options);
+    raw_client client(registry);
+    // Answered 200 or 429, a body must not be taken for a part of the next one.
+    for (int i = 0; i < 3; ++i) {
+        client.send("PUT /v2/a/manifests/1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+        client.read();
+    }
+    for (const auto& logged : registry.log())
+        BOOST_TEST(logged.body == "{}");
+    BOOST_TEST(registry.log().size() == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(tells_all_tags_at_once_if_not_paginating)
 {
     fake_options options;
