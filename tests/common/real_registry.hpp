@@ -38,7 +38,7 @@ public:
     std::string address() const;
     /// `http://127.0.0.1:port`, or https with a certificate
     std::string url() const;
-    std::filesystem::path storage() const { return folder_ / "storage"; }
+    std::filesystem::path storage() const { return storage_.path(); }
     /// What the registry has written since its last start.
     std::string log() const;
 
@@ -55,6 +55,7 @@ private:
 
     real_registry_options options_;
     temp_dir folder_;
+    temp_dir storage_;
     std::uint16_t port_ = 0;
     std::optional<process> process_;
     std::string last_log_;

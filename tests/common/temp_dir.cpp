@@ -17,9 +17,11 @@ namespace {
 
 } // namespace
 
-temp_dir::temp_dir()
+temp_dir::temp_dir() : temp_dir(std::filesystem::temp_directory_path()) {}
+
+temp_dir::temp_dir(const std::filesystem::path& parent)
 {
-    std::string name = (std::filesystem::temp_directory_path() / "regsweep-test-XXXXXX").string();
+    std::string name = (parent / "regsweep-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr)
         fail("cannot make a folder " + name);
     path_ = name;

@@ -7,12 +7,14 @@
 
 namespace regsweep::test {
 
-/// A new empty folder below `$TMPDIR` or `/tmp`, removed with all that is in it at the end. Throws
-/// `std::system_error` if it cannot be made.
+/// A new empty folder, removed with all that is in it at the end. Throws `std::system_error` if it cannot be made.
 class temp_dir
 {
 public:
+    /// Below `$TMPDIR` or `/tmp`.
     temp_dir();
+    /// Below this folder.
+    explicit temp_dir(const std::filesystem::path& parent);
     ~temp_dir();
     temp_dir(const temp_dir&) = delete;
     temp_dir& operator=(const temp_dir&) = delete;

@@ -58,11 +58,21 @@ inline std::vector<std::string> sorted_lines(const std::string& text)
     return all;
 }
 
+/// How many errors a program's standard error reports; notes and warnings may come with one.
+inline std::size_t count_errors(const std::string& text)
+{
+    std::size_t count = 0;
+    for (const auto& line : lines(text))
+        count += line.starts_with("regsweep: error: ") ? 1U : 0U;
+    return count;
+}
+
 /// Reads docker-registry-util's JSON cache.
 inline content read_json_cache(const std::filesystem::path& file)
 {
     content all;
-    for (const auto& repository : boost::json::parse(read_file(file)).as_object()) {
+    const auto cache = boost::json::parse(read_file(file));
+    for (const auto& repository : cache.as_object()) {
         auto& tags = all[std::string(repository.key())];
         for (const auto& tag : repository.value().as_object())
             tags[std::string(tag.key())] = std::string(tag.value().as_string());
