@@ -49,7 +49,8 @@ log: { level: info }
 storage: { filesystem: { rootdirectory: $work/storage }, delete: { enabled: true } }
 http: { addr: "127.0.0.1:$port" }
 EOF
-    docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+    # Without the environment: docker-registry reads any REGISTRY_... as a setting of its own.
+    env -i PATH="$PATH" docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
     server=$!
     for _ in $(seq 100); do
       if grep -q 'listening on' "$work/registry.log"; then
@@ -98,8 +99,9 @@ scripts/sample-registry.sh "$REGISTRY"
 echo "docker-registry runs at $REGISTRY until the end of this script"
 
 # The sample's index goes with the sample, and no setting of the caller's changes what is shown.
-export XDG_CACHE_HOME=$work/cache
-unset REGISTRY_USER REGISTRY_PASSWORD DOCKER_UTIL_CACHEFILE DOCKER_UTIL_GET_MANIFEST
+export XDG_CACHE_HOME=$work/cache no_proxy=127.0.0.1
+unset REGISTRY_USER REGISTRY_PASSWORD REGISTRY_USE_DIGEST_AUTH REGISTRY_CLIENT_CERT REGISTRY_CLIENT_KEY
+unset DOCKER_UTIL_CACHEFILE DOCKER_UTIL_GET_MANIFEST
 
 step "Crawl it into an index"
 run refresh
