@@ -23,13 +23,14 @@ struct selection::impl
         std::uint32_t excluded_by = 0; ///< place in `exclusions`
     };
 
-    tag_use make_use(const std::string& repository, std::string_view tag, bool selected)
+    tag_use make_use(const std::string& repository, const tag_view& from, bool selected)
     {
         tag_use use;
         use.repository_ = &repository;
-        use.text_ = texts.keep(tag);
-        use.length_ = static_cast<std::uint32_t>(tag.size());
+        use.text_ = texts.keep(from.tag);
+        use.length_ = static_cast<std::uint32_t>(from.tag.size());
         use.selected_ = selected;
+        use.type_ = from.type;
         return use;
     }
     static void mark_excluded(tag_use& use) noexcept { use.excluded_ = true; }

@@ -32,6 +32,21 @@ class selector
 public:
     selector(const index& from, const selection_options& options) : from_(from), options_(options) {}
 
+    /// Calls `select` within a visit: all is read from one state of the index then, and a file is locked once
+    /// rather than for each of a million questions.
+    template<class Select>
+    result<selection> in_one_state(Select select)
+    {
+        std::optional<result<selection>> answer;
+        auto visited = from_.for_each_repository([&](const repository_info&) {
+            answer.emplace(select());
+            return false;
+        });
+        if (!visited)
+            return visited.error();
+        return answer ? std::move(*answer) : select();
+    }
+
     result<selection> whole_repositories()
     {
         if (auto ok = read_candidates([](std::string_view) { return true; }); !ok)
@@ -87,6 +102,7 @@ private:
         if (const auto known = ids_.find(name); known != ids_.end())
             return known->second;
         const auto id = static_cast<std::uint32_t>(out_->repositories.size());
+        active_.push_back(false);
         ids_.emplace(out_->repositories.emplace_back(name), id);
         return id;
     }
@@ -130,7 +146,7 @@ private:
 
     void add_candidate(const digest& d, std::uint32_t repository)
     {
-        active_.insert(&out_->repositories[repository]);
+        active_[repository] = true;
         if (!out_->records.empty() && out_->records.back().id == d)
             return;
         record& r = out_->records.emplace_back();
@@ -194,11 +210,12 @@ private:
     void add_use(const tag_view& tag)
     {
         if (last_name_ == nullptr || *last_name_ != tag.repository) {
-            last_name_ = &out_->repositories[repository_id(tag.repository)];
-            last_is_active_ = active_.contains(last_name_);
+            const std::uint32_t id = repository_id(tag.repository);
+            last_name_ = &out_->repositories[id];
+            last_is_active_ = active_[id];
         }
         const bool selected = last_is_active_ && wanted_(tag.tag);
-        out_->uses.push_back(out_->make_use(*last_name_, tag.tag, selected));
+        out_->uses.push_back(out_->make_use(*last_name_, tag, selected));
     }
 
     void decide_repository(record& r)
@@ -228,7 +245,7 @@ private:
 
     bool speaks_against(record& r, std::span<tag_use> share)
     {
-        if (!active_.contains(&repository_of(share))) {
+        if (!is_active(share)) {
             r.why = options_.raise_intersecting_repo ? reason::conflict_repository : reason::outside_repository;
             return true;
         }
@@ -244,9 +261,9 @@ private:
         return true;
     }
 
-    const std::string& repository_of(std::span<tag_use> share) const
+    bool is_active(std::span<tag_use> share) const
     {
-        return out_->repositories[ids_.at(share.front().repository())];
+        return share.front().selected() || active_[ids_.at(share.front().repository())];
     }
 
     /// Marks the first excluded tag; returns what excludes it.
@@ -281,7 +298,7 @@ private:
 
     std::unordered_map<std::string_view, std::uint32_t> ids_;
     std::unordered_set<std::string_view> asked_;
-    std::unordered_set<const std::string*> active_; // asked for, and with a tag that is wanted
+    std::vector<bool> active_; // by id: asked for, and with a tag that is wanted
 
     const std::function<bool(const tag_view&)> add_use_ = [this](const tag_view& tag) {
         add_use(tag);
@@ -293,12 +310,14 @@ private:
 
 result<selection> select_repositories(const index& from, const selection_options& options)
 {
-    return selector(from, options).whole_repositories();
+    selector one(from, options);
+    return one.in_one_state([&] { return one.whole_repositories(); });
 }
 
 result<selection> select_tags(const index& from, const selection_options& options)
 {
-    return selector(from, options).tags();
+    selector one(from, options);
+    return one.in_one_state([&] { return one.tags(); });
 }
 
 } // namespace regsweep

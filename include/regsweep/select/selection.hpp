@@ -3,6 +3,7 @@
 
 #include "regsweep/core/digest.hpp"
 #include "regsweep/core/error.hpp"
+#include "regsweep/core/names.hpp"
 #include "regsweep/index/index.hpp"
 #include "regsweep/select/matcher.hpp"
 
@@ -49,6 +50,8 @@ public:
     bool selected() const noexcept { return selected_; }
     /// Whether an exclusion names it; known only where it made a difference.
     bool excluded() const noexcept { return excluded_; }
+    /// What the crawl saw there; `unknown` for an index from a JSON cache.
+    media_type type() const noexcept { return type_; }
 
 private:
     friend class selection;
@@ -57,6 +60,7 @@ private:
     std::uint32_t length_ = 0;
     bool selected_ = false;
     bool excluded_ = false;
+    media_type type_ = media_type::unknown;
 };
 
 /// Why a digest is in the selection, or is not. `to_string` gives the names used in JSON.
