@@ -87,7 +87,7 @@ void add_field(std::string& out, std::string_view name, std::string_view value)
 result<url_parts> check_realm(const std::string& realm, const origin& registry)
 {
     const auto url = parse_url(realm);
-    if (!url || has_control(realm) || realm.find('#') != std::string::npos) {
+    if (!url || !url->target.starts_with('/') || has_control(realm) || realm.find('#') != std::string::npos) {
         const bool show = realm.find('@') == std::string::npos;
         return error(errc::bad_address, "the registry names a token server whose address is not usable" +
                                             (show ? ": '" + printable(realm) + "'" : std::string()));

@@ -168,9 +168,9 @@ BOOST_AUTO_TEST_CASE(realm_policy)
     BOOST_TEST(ask("http://auth.example/t", http_registry).has_value());
     BOOST_TEST(ask("https://auth.example/t", http_registry).has_value());
     BOOST_TEST(ask("https://elsewhere.example:8443/t", https_registry).value().server.port == 8443);
-    for (const char* bad :
-         {"", "/token", "auth.example/token", "https:///token", "https://", "ftp://a/t", "file:///etc/passwd",
-          "https://u:hunter2@a/t", "https://a/t#f", "https://a/t\r\nX: y", "https://a b/", "javascript:1"}) {
+    for (const char* bad : {"", "/token", "auth.example/token", "https:///token", "https://", "ftp://a/t",
+                            "file:///etc/passwd", "https://u:hunter2@a/t", "https://a/t#f", "https://a/t\r\nX: y",
+                            "https://a b/", "https://a:b", "https://1.2.3.4.evil/t", "javascript:1"}) {
         const auto refused = ask(bad, https_registry);
         BOOST_REQUIRE_MESSAGE(refused.has_error(), bad);
         BOOST_TEST(refused.error().message().find("hunter2") == std::string::npos, bad);
