@@ -1,5 +1,7 @@
 #include "regsweep/core/error.hpp"
 
+#include <cstdint>
+
 namespace regsweep {
 namespace {
 
@@ -78,21 +80,53 @@ void throw_exception_from_error(const error& e, const boost::source_location&)
     throw failure(e);
 }
 
+namespace {
+
+// The length of the UTF-8 character at the front of `text`; 0 if it is none, or a control character (C0, DEL, C1), or
+// one that changes the direction of what follows it.
+std::size_t harmless_character(std::string_view text) noexcept
+{
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned first = byte(0);
+    if (first < 0x80)
+        return first >= 0x20 && first != 0x7f ? 1 : 0;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || text.size() < length)
+        return 0;
+    std::uint32_t code = first & (0x7fU >> length);
+    for (std::size_t i = 1; i != length; ++i) {
+        if ((byte(i) & 0xc0U) != 0x80U)
+            return 0;
+        code = code << 6 | (byte(i) & 0x3fU);
+    }
+    const bool too_long = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+    const bool no_scalar = (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff;
+    const bool direction = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return too_long || no_scalar || code < 0xa0 || direction ? 0 : length;
+}
+
+} // namespace
+
 std::string printable(std::string_view text, std::size_t limit)
 {
     static constexpr char hex[] = "0123456789abcdef";
     std::string out;
-    for (const char c : text.substr(0, limit)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            out += "\\x";
-            out += hex[byte >> 4];
-            out += hex[byte & 15];
-        } else {
-            out += c;
+    std::size_t i = 0;
+    while (i < text.size() && i < limit) {
+        const std::size_t length = harmless_character(text.substr(i));
+        if (length > limit - i)
+            break;
+        if (length != 0) {
+            out += text.substr(i, length);
+            i += length;
+            continue;
         }
+        const auto byte = static_cast<unsigned char>(text[i++]);
+        out += "\\x";
+        out += hex[byte >> 4];
+        out += hex[byte & 15];
     }
-    if (text.size() > limit)
+    if (i < text.size())
         out += "...";
     return out;
 }

@@ -91,7 +91,8 @@ private:
 /// Used by `boost::system::result`.
 [[noreturn]] void throw_exception_from_error(const error& e, const boost::source_location& where);
 
-/// `text` with control characters as `\xNN` and cut to `limit` bytes, so that a registry's words can be shown.
+/// `text` with control characters and bytes that are no UTF-8 as `\xNN` and cut to `limit` bytes, so that a registry's
+/// words can be shown. What is returned is valid UTF-8.
 std::string printable(std::string_view text, std::size_t limit = 300);
 
 } // namespace regsweep
