@@ -4,6 +4,7 @@
 #include <boost/url/url_view.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 namespace regsweep {
 namespace {
@@ -71,9 +72,10 @@ result<origin> parse_origin(const urls::url_view& url, std::string_view shown)
         return bad(shown, "the port is not a number");
     out.port = out.tls ? 443 : 80;
     if (url.has_port() && !url.port().empty()) {
-        if (url.port_number() == 0)
+        const std::string port(url.port()); // url.port_number() wraps around
+        const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+        if (ec != std::errc() || end != port.data() + port.size() || out.port == 0)
             return bad(shown, "the port is not between 1 and 65535");
-        out.port = url.port_number();
     }
     return out;
 }

@@ -73,6 +73,7 @@ struct client::impl : connection_environment
     std::vector<connection*> busy;
     std::vector<timer*> sleeping;
     std::vector<std::string> warned;
+    std::uint64_t served = 0; // answers that were neither a failure nor a wish to wait
     timer ticker;
     bool ticking = false;
     std::shared_ptr<int> alive = std::make_shared<int>();
@@ -199,17 +200,22 @@ result<std::string> client::impl::redirect_target(endpoint*& to, const request& 
     };
     if (location.empty() || location.size() > 16384)
         return refuse("the redirect has no usable Location");
-    if (location.starts_with('/') && !location.starts_with("//"))
-        return std::string(location.substr(0, location.find('#')));
-    const std::string absolute = location.starts_with("//")
-                                     ? (to->server.tls ? "https:" : "http:") + std::string(location)
-                                     : std::string(location);
+    std::string absolute(location);
+    if (location.starts_with("//"))
+        absolute.insert(0, to->server.tls ? "https:" : "http:");
+    else if (location.starts_with('/'))
+        absolute.insert(0, to->server.to_string());
     auto url = parse_url(absolute);
     if (!url)
         return refuse("it leads to a place that cannot be parsed: " + url.error().detail);
     if (to->server.tls && !url->server.tls)
         return refuse("it leads from https to http (" + url->server.to_string() + ")");
-    to = &at(url->server);
+    // Nobody has used that origin before: its proxy or its certificates may turn out unusable only now.
+    try {
+        to = &at(url->server);
+    } catch (const failure& f) {
+        return refuse("it leads to " + url->server.to_string() + ", which cannot be asked: " + f.why().message());
+    }
     return std::move(url->target);
 }
 
@@ -244,6 +250,7 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
     endpoint* target = &to;
     request current = rq;
     unsigned redirects = 0;
+    std::uint64_t served = self.served;
     for (unsigned attempt = 1;; ++attempt) {
         const auto now = clock::now();
         if (self.limiter.limited()) {
@@ -263,9 +270,10 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                 self.warn(rs);
             if (is_redirect(rs.status) && may_redirect(rq.verb) && !rs.header("location").empty()) {
                 if (++redirects > self.options.redirects)
-                    co_return error(errc::redirect_refused, "more than " + std::to_string(self.options.redirects) +
-                                                                " redirects, the last to " +
-                                                                printable(rs.header("location")));
+                    co_return error(errc::redirect_refused,
+                                    "more than " + std::to_string(self.options.redirects) + " redirects, the last to " +
+                                        printable(rs.header("location")),
+                                    std::string(to_string(rq.verb)) + " " + rq.target);
                 endpoint* const before = target;
                 auto next = self.redirect_target(target, current, rs);
                 if (!next)
@@ -276,8 +284,14 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                 --attempt;
                 continue;
             }
-            if (!retry_policy::transient(rs.status))
+            if (!retry_policy::transient(rs.status)) {
+                ++self.served;
                 co_return done;
+            }
+            // A rate limit that lets other requests through is no failure: this one has only to wait its turn.
+            if (rs.status == 429 && served != self.served)
+                attempt = std::min(attempt, std::max(1U, self.options.retry.retries));
+            served = self.served;
             wanted = parse_retry_after(rs.header("retry-after"), std::chrono::system_clock::now());
         } else if (!retry_policy::transient(done.error())) {
             done.error().request = std::string(to_string(current.verb)) + " " + current.target;

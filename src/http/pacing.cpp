@@ -1,13 +1,15 @@
 #include "regsweep/http/pacing.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace regsweep::http {
 
 rate_limiter::rate_limiter(double per_second, std::chrono::nanoseconds burst) : burst_(burst)
 {
+    constexpr double hour = 3600e9; // however slow: slots must not run off the clock's end
     if (per_second > 0)
-        interval_ = std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / per_second));
+        interval_ = std::chrono::nanoseconds(std::llround(std::clamp(1e9 / per_second, 1.0, hour)));
 }
 
 rate_limiter::time_point rate_limiter::reserve(time_point now) noexcept

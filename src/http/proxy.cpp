@@ -123,10 +123,12 @@ result<std::optional<proxy>> choose_proxy(const proxy_settings& settings, const 
     if (url->scheme_id() != boost::urls::scheme::http)
         return error(errc::bad_address,
                      "the proxy given by the environment is not an http:// one; no other kind is supported");
+    const auto rest =
+        parse_url("http://" + std::string(url->encoded_host_and_port()) + std::string(url->encoded_path()));
+    if (!rest)
+        return error(errc::bad_address, "the proxy given by the environment is not http://host:port");
     proxy out;
-    out.server.tls = false;
-    out.server.host = url->host_type() == boost::urls::host_type::ipv6 ? url->host_address() : url->host();
-    out.server.port = url->has_port() && url->port_number() != 0 ? url->port_number() : std::uint16_t{80};
+    out.server = rest->server;
     if (url->has_userinfo())
         out.authorization = "Basic " + base64(url->user() + ":" + url->password());
     return std::optional<proxy>(std::move(out));

@@ -52,8 +52,10 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view valu
         const char* rest = strptime(text.c_str(), format, &parts);
         if (rest == nullptr || *rest != '\0')
             continue;
-        const auto when = std::chrono::system_clock::from_time_t(timegm(&parts));
-        return std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(when - now));
+        // In seconds: the clock's own unit cannot hold the years that a header can name.
+        const std::chrono::seconds when(timegm(&parts));
+        const auto wait = when - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+        return std::max(std::chrono::seconds(0), wait);
     }
     return std::nullopt;
 }

@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(junk_is_refused_by_name)
         "host\n",
         "host:0",
         "host:65536",
+        "host:65537",
+        "host:99999",
         "host:99999999999999999999",
         "host:abc",
         "host:5000a",
