@@ -58,9 +58,9 @@ namespace {
 
 result<void> store_digest_count(sqlite::connection& db)
 {
-    // Grouping in the order of the secondary index needs no memory, however many digests there are.
-    auto query = db.prepare("SELECT count(*), sum(n), (SELECT sum(tags) FROM repository)"
-                            " FROM (SELECT count(*) AS n FROM tag INDEXED BY tag_digest GROUP BY digest)");
+    // In the order of the secondary index this needs no memory, however many digests there are.
+    auto query = db.prepare("SELECT count(DISTINCT digest), (SELECT count(*) FROM tag INDEXED BY tag_digest),"
+                            " (SELECT ifnull(sum(tags), 0) FROM repository) FROM tag INDEXED BY tag_digest");
     if (!query)
         return query.error();
     if (const result<bool> row = query->step(); !row)
