@@ -1,0 +1,117 @@
+#include "sweep/live.hpp"
+
+#include "regsweep/registry/manifest.hpp"
+#include "regsweep/registry/pagination.hpp"
+
+#include <optional>
+
+namespace regsweep {
+namespace {
+
+using http::awaitable;
+
+awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& leases, unsigned page_size,
+                                       const std::string& repository)
+{
+    name_list all;
+    page_guard guard;
+    std::string target = registry.tags_target(repository, page_size);
+    while (!target.empty()) {
+        auto lease = co_await leases.get();
+        auto page = co_await registry.tags(repository, target, lease.buffers());
+        if (!page)
+            co_return page.error();
+        if (!*page)
+            break;
+        const auto fresh = guard.visit(target, (*page)->names);
+        if (!fresh)
+            co_return fresh.error();
+        for (std::size_t i = 0; i != (*page)->names.size(); ++i)
+            all.push_back((*page)->names[i]);
+        target = std::move((*page)->next);
+    }
+    co_return all;
+}
+
+// Reads the children of one index; notes them, and which of them are indexes to be read too.
+awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases, const std::string& repository,
+                                   const digest& id, live_state& into, std::vector<digest>& more)
+{
+    auto lease = co_await leases.get();
+    auto found = co_await registry.get_manifest(repository, id.to_string(), lease.buffers());
+    if (!found)
+        co_return found.error();
+    if (!*found)
+        co_return result<void>(); // deleted meanwhile: it protects nothing
+    into.types[id] = (*found)->type;
+    auto children = parse_children((*found)->body);
+    if (!children) {
+        if ((*found)->type == media_type::unknown)
+            co_return result<void>(); // no index, whatever else it is
+        error e = children.error();
+        e.request = "GET " + repository + "@" + id.to_string();
+        co_return e;
+    }
+    if (children->empty() && !is_index((*found)->type))
+        co_return result<void>();
+    auto& list = into.indexes[id];
+    for (const auto& child : *children) {
+        list.push_back(child.digest);
+        into.types.emplace(child.digest, child.type);
+        if (is_index(child.type))
+            more.push_back(child.digest);
+    }
+    co_return result<void>();
+}
+
+} // namespace
+
+awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
+                                        std::size_t at_once, std::string repository, std::span<const plan_step> steps)
+{
+    auto tags = co_await read_tags(registry, leases, page_size, repository);
+    if (!tags)
+        co_return tags.error();
+    live_state live;
+    std::optional<error> failure;
+    auto resolve = [&](std::size_t i) -> awaitable<void> {
+        if (failure)
+            co_return;
+        const std::string tag((*tags)[i]);
+        auto lease = co_await leases.get();
+        auto found = co_await registry.resolve(repository, tag, lease.buffers());
+        if (!found && !failure)
+            failure = found.error();
+        if (!found || !*found)
+            co_return;
+        live.tags.emplace(tag, (*found)->digest);
+        live.types.insert_or_assign((*found)->digest, (*found)->type);
+    };
+    co_await for_each_parallel(tags->size(), at_once, resolve);
+    if (failure)
+        co_return *failure;
+    std::vector<digest> round;
+    for (const auto& [id, type] : live.types)
+        if (is_index(type) || type == media_type::unknown)
+            round.push_back(id);
+    for (const auto& step : steps)
+        if (step.kind == step_kind::remove && (is_index(step.type) || !step.children.empty()) &&
+            !live.types.contains(step.id))
+            round.push_back(step.id);
+    while (!round.empty() && !failure) {
+        std::vector<digest> more;
+        auto read = [&](std::size_t i) -> awaitable<void> {
+            auto done = co_await read_index(registry, leases, repository, round[i], live, more);
+            if (!done && !failure)
+                failure = done.error();
+        };
+        co_await for_each_parallel(round.size(), at_once, read);
+        std::erase_if(more, [&](const digest& id) { return live.indexes.contains(id); });
+        round = std::move(more);
+    }
+    if (failure)
+        co_return *failure;
+    co_return live;
+}
+
+} // namespace regsweep

@@ -1,0 +1,80 @@
+#ifndef REGSWEEP_SRC_SWEEP_LIVE_HPP
+#define REGSWEEP_SRC_SWEEP_LIVE_HPP
+
+#include "regsweep/registry/client.hpp"
+#include "regsweep/sweep/plan.hpp"
+#include "sweep/parallel.hpp"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace regsweep {
+
+/// The right to have one request in flight, with the buffers for it.
+class lease_pool
+{
+public:
+    explicit lease_pool(std::size_t size) : permits_(size) {}
+
+    class lease
+    {
+    public:
+        lease(lease_pool& from, std::unique_ptr<registry_buffers> b) : from_(&from), buffers_(std::move(b)) {}
+        lease(lease&& other) noexcept : from_(std::exchange(other.from_, nullptr)), buffers_(std::move(other.buffers_))
+        {}
+        lease& operator=(lease&&) = delete;
+        ~lease()
+        {
+            if (from_ != nullptr)
+                from_->give_back(std::move(buffers_));
+        }
+        registry_buffers& buffers() noexcept { return *buffers_; }
+
+    private:
+        lease_pool* from_;
+        std::unique_ptr<registry_buffers> buffers_;
+    };
+
+    http::awaitable<lease> get()
+    {
+        co_await permits_.acquire();
+        ++out_;
+        if (spare_.empty())
+            co_return lease(*this, std::make_unique<registry_buffers>());
+        auto buffers = std::move(spare_.back());
+        spare_.pop_back();
+        co_return lease(*this, std::move(buffers));
+    }
+
+    std::size_t out() const noexcept { return out_; }
+
+private:
+    void give_back(std::unique_ptr<registry_buffers> buffers)
+    {
+        --out_;
+        spare_.push_back(std::move(buffers));
+        permits_.release();
+    }
+
+    semaphore permits_;
+    std::size_t out_ = 0;
+    std::vector<std::unique_ptr<registry_buffers>> spare_;
+};
+
+/// A repository as it is now, with what else was learnt on the way.
+struct live_state : live_repository
+{
+    std::unordered_map<digest, media_type> types; ///< of the manifests seen
+};
+
+/// Reads what a repository holds now: every tag with its digest, and every index manifest that a tag or step names
+/// with the manifests it lists, nested ones too. An unknown repository is an empty one. Fails if anything cannot be
+/// read, since what is not known cannot be protected.
+http::awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
+                                              std::size_t at_once, std::string repository,
+                                              std::span<const plan_step> steps);
+
+} // namespace regsweep
+
+#endif
