@@ -79,6 +79,11 @@ private:
         std::uint32_t place = 0;
     };
 
+    // To ask for one digest takes about as long as to look at 16 tags one after the other, measured with
+    // a million; half of that is the limit, for a scan reads what nobody asked for.
+    static constexpr std::size_t few_candidates = 1000;
+    static constexpr std::uint64_t break_even = 8;
+
     void keep_exclusions()
     {
         auto& all = out_->exclusions;
@@ -157,11 +162,11 @@ private:
     template<class Decide>
     result<selection> finish(Decide decide)
     {
-        for (const visit& next : visits()) {
-            record& r = out_->records[next.place];
-            if (auto read = read_uses(r); !read)
-                return read.error();
-            decide(r);
+        const std::vector<visit> all = visits();
+        if (auto read = read_uses(all); !read)
+            return read.error();
+        for (const visit& next : all) {
+            decide(out_->records[next.place]);
             if (failed_)
                 return *failed_;
         }
@@ -193,17 +198,97 @@ private:
         return all;
     }
 
-    result<void> read_uses(record& r)
+    /// Reads every tag of every candidate: asks for each, or looks through the whole index where that is faster.
+    result<void> read_uses(const std::vector<visit>& all)
     {
-        r.first_use = static_cast<std::uint32_t>(out_->uses.size());
-        if (auto read = from_.for_each_use(r.id, add_use_); !read)
+        auto scan = scan_is_faster(all.size());
+        if (!scan)
+            return scan.error();
+        if (auto read = *scan ? scan_for_uses(all) : ask_for_uses(all); !read)
             return read;
-        r.use_count = static_cast<std::uint32_t>(out_->uses.size() - r.first_use);
         if (failed_)
             return *failed_;
-        // The tag that led here must be among the uses, or others may be missing too: nothing may be decided then.
-        if (std::ranges::none_of(out_->uses_of(r), &tag_use::selected))
-            return error(errc::bad_file, "the index contradicts itself about " + r.id.to_string() + "; refresh it");
+        return check_uses(all);
+    }
+
+    result<bool> scan_is_faster(std::size_t candidates) const
+    {
+        if (candidates < few_candidates)
+            return false;
+        auto known = from_.summary();
+        if (!known)
+            return known.error();
+        return candidates > known->tags / break_even;
+    }
+
+    result<void> ask_for_uses(const std::vector<visit>& all)
+    {
+        for (const visit& next : all) {
+            record& r = out_->records[next.place];
+            r.first_use = static_cast<std::uint32_t>(out_->uses.size());
+            if (auto read = from_.for_each_use(r.id, add_use_); !read || failed_)
+                return read;
+            r.use_count = static_cast<std::uint32_t>(out_->uses.size() - r.first_use);
+        }
+        return {};
+    }
+
+    result<void> scan_for_uses(const std::vector<visit>& all)
+    {
+        std::vector<std::uint32_t> owners; // for every use, its record's place
+        const std::function<bool(const tag_view&)> keep = [&](const tag_view& tag) {
+            if (const auto place = find_candidate(all, tag.digest)) {
+                add_use(tag);
+                owners.push_back(*place);
+            }
+            return !failed_;
+        };
+        result<void> read;
+        auto visited = from_.for_each_repository([&](const repository_info& repository) {
+            read = from_.for_each_tag(repository.name, keep);
+            return read.has_value() && !failed_;
+        });
+        group_uses(owners);
+        return visited ? read : visited;
+    }
+
+    std::optional<std::uint32_t> find_candidate(const std::vector<visit>& all, const digest& d) const
+    {
+        const std::uint64_t leading = leading_bytes(d);
+        auto found = std::ranges::lower_bound(all, leading, {}, &visit::leading);
+        for (; found != all.end() && found->leading == leading; ++found) {
+            if (out_->records[found->place].id == d)
+                return found->place;
+        }
+        return std::nullopt;
+    }
+
+    /// Brings the uses of each record together, in the order they came in.
+    void group_uses(const std::vector<std::uint32_t>& owners)
+    {
+        for (const std::uint32_t owner : owners)
+            ++out_->records[owner].use_count;
+        std::uint32_t next = 0;
+        for (record& r : out_->records) {
+            r.first_use = next;
+            next += std::exchange(r.use_count, 0);
+        }
+        std::vector<tag_use> grouped(out_->uses.size());
+        for (std::size_t i = 0; i != owners.size(); ++i) {
+            record& r = out_->records[owners[i]];
+            grouped[r.first_use + r.use_count++] = out_->uses[i];
+        }
+        out_->uses = std::move(grouped);
+    }
+
+    /// The tag that led to a digest must be among its uses, or others may be missing too: nothing may be decided then.
+    result<void> check_uses(const std::vector<visit>& all) const
+    {
+        for (const visit& next : all) {
+            const record& r = out_->records[next.place];
+            if (std::ranges::none_of(out_->uses_of(r), &tag_use::selected))
+                return error(errc::bad_file, "the index contradicts itself about " + r.id.to_string() + "; refresh it");
+        }
         return {};
     }
 

@@ -183,8 +183,8 @@ private:
 result<selection> select_repositories(const index& from, const selection_options& options);
 
 /// Selects the digests of tags in the options' repositories. Reads these repositories' tags and the uses of each
-/// digest found, nothing else. Fails as the index does, and with `errc::bad_regex` and `errc::match_limit`; conflicts
-/// are told by `selection::check`.
+/// digest found, nothing else, unless it found so many that to look through the whole index is faster. Fails as the
+/// index does, and with `errc::bad_regex` and `errc::match_limit`; conflicts are told by `selection::check`.
 result<selection> select_tags(const index& from, const selection_options& options);
 
 /// The reason in one sentence, without the digest. Names 20 tags at the most and counts the rest.

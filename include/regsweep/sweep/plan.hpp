@@ -179,8 +179,8 @@ struct step_verdict
     std::string text() const;
 };
 
-/// Decides which steps may be executed, given what is live. `steps` are those of one repository, no digest or tag in
-/// two of them. Rules:
+/// Decides which steps may be executed, given what is live. `steps` are those of one repository, none deleting what
+/// another deletes, no tag in two. Rules:
 /// - a deletion goes ahead only if every live tag that points to its digest is one of its own tags;
 /// - a deletion that has tags needs one that still points to its digest;
 /// - a deletion does not go ahead while an index lists its digest, unless that index is deleted by a step that does;

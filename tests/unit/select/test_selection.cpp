@@ -442,6 +442,50 @@ BOOST_AUTO_TEST_CASE(selections_obey_the_rules_and_targets_are_safe)
     }
 }
 
+BOOST_AUTO_TEST_CASE(many_candidates_are_decided_as_few_are)
+{
+    random_registry random(6);
+    registry_model model;
+    for (const char* repository : {"a", "b", "c/d"}) {
+        for (std::size_t i = 0; i != 3000; ++i)
+            model[repository]["t" + std::to_string(random.below(6)) + "-" + std::to_string(i)] =
+                digest_of(std::to_string(random.below(6000)));
+    }
+    const index from = make_index(model);
+    const selection_options many{
+        .repositories = {"b", "a"}, .regexes = {"t[0-4]"}, .exclude_regexes = {"t4"}, .raise_intersecting_repo = false};
+    const selection all = select_tags(from, many).value();
+    BOOST_TEST_REQUIRE(all.size() > 2000u);
+    std::map<digest, std::vector<std::pair<std::string, std::string>>> uses;
+    for (const auto& [repository, tags] : model) {
+        for (const auto& [tag, d] : tags)
+            uses[d].emplace_back(repository, tag);
+    }
+    std::size_t in = 0;
+    for (std::size_t i = 0; i != all.size(); ++i) {
+        const decision d = all[i];
+        std::vector<std::pair<std::string, std::string>> found;
+        for (const tag_use& use : d.uses())
+            found.emplace_back(use.repository(), use.tag());
+        BOOST_REQUIRE(found == uses.at(d.id()));
+        const bool expected =
+            std::ranges::all_of(found, [](const auto& use) { return use.first != "c/d" && use.second[1] < '4'; });
+        BOOST_REQUIRE_EQUAL(d.in(), expected);
+        in += static_cast<std::size_t>(d.in());
+        if (i % 50 != 0)
+            continue;
+        // The same digest, found through one tag: asked for on its own.
+        const auto tag = std::ranges::find_if(d.uses(), &tag_use::selected);
+        const selection few = select_tags(from, {.repositories = {std::string(tag->repository())},
+                                                 .tags = {std::string(tag->tag())},
+                                                 .raise_intersecting_repo = false})
+                                  .value();
+        BOOST_REQUIRE_EQUAL(few.size(), 1u);
+        BOOST_REQUIRE(std::ranges::equal(few[0].uses(), d.uses(), {}, &tag_use::tag, &tag_use::tag));
+    }
+    BOOST_TEST(in > 100u);
+}
+
 BOOST_AUTO_TEST_CASE(whole_repositories_never_take_what_others_use)
 {
     random_registry random(5);
