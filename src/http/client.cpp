@@ -29,6 +29,12 @@ bool may_redirect(method m) noexcept
     return m == method::get || m == method::head;
 }
 
+error of_request(error e, const request& rq)
+{
+    e.request = std::string(to_string(rq.verb)) + " " + rq.target;
+    return e;
+}
+
 } // namespace
 
 class client::endpoint : public peer
@@ -251,6 +257,7 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
     request current = rq;
     unsigned redirects = 0;
     std::uint64_t served = self.served;
+    unsigned fruitless = 0; // refusals in a row without anybody served meanwhile
     for (unsigned attempt = 1;; ++attempt) {
         const auto now = clock::now();
         if (self.limiter.limited()) {
@@ -289,18 +296,20 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                 co_return done;
             }
             // A rate limit that lets other requests through is no failure: this one has only to wait its turn.
-            if (rs.status == 429 && served != self.served)
-                attempt = std::min(attempt, std::max(1U, self.options.retry.retries));
-            served = self.served;
+            if (rs.status == 429) {
+                fruitless = served == self.served ? fruitless + 1 : 0;
+                served = self.served;
+                if (fruitless <= self.options.retry.retries)
+                    attempt = std::min(attempt, std::max(1U, self.options.retry.retries));
+            }
             wanted = parse_retry_after(rs.header("retry-after"), std::chrono::system_clock::now());
         } else if (!retry_policy::transient(done.error())) {
-            done.error().request = std::string(to_string(current.verb)) + " " + current.target;
-            co_return done;
+            co_return of_request(done.error(), current);
         }
         const auto delay = self.policy.delay(attempt, wanted);
         if (!delay || self.cancelled) {
             if (!done)
-                done.error().request = std::string(to_string(current.verb)) + " " + current.target;
+                co_return of_request(done.error(), current);
             co_return done;
         }
         ++self.stats.retries;
