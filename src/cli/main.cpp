@@ -11,7 +11,9 @@ namespace {
 
 using namespace regsweep::cli;
 
-constexpr std::array commands = {add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags};
+constexpr std::array commands = {add_refresh,    add_list_repo_names, add_list_tag_names, add_query_repos,
+                                 add_query_tags, add_remove_repos,    add_remove_tags,    add_apply,
+                                 add_journal,    add_restore};
 
 int run(int argc, char** argv)
 {

@@ -68,6 +68,11 @@ command_runner add_list_repo_names(CLI::App& app, CLI::App*& subcommand);
 command_runner add_list_tag_names(CLI::App& app, CLI::App*& subcommand);
 command_runner add_query_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_query_tags(CLI::App& app, CLI::App*& subcommand);
+command_runner add_remove_repos(CLI::App& app, CLI::App*& subcommand);
+command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand);
+command_runner add_apply(CLI::App& app, CLI::App*& subcommand);
+command_runner add_journal(CLI::App& app, CLI::App*& subcommand);
+command_runner add_restore(CLI::App& app, CLI::App*& subcommand);
 
 /// Adds the options of every command and reads their environment variables.
 void add_common_options(CLI::App& app, options& into);

@@ -263,6 +263,50 @@ session::crawled session::crawl(bool resume)
     return {std::move(done), (*outcome).value(), std::move(summary)};
 }
 
+std::filesystem::path session::journal_file() const
+{
+    fs::path file = index_file_.empty() ? default_file() : index_file_;
+    if (file.has_parent_path()) {
+        std::error_code ec;
+        fs::create_directories(file.parent_path(), ec);
+    }
+    file += ".journal";
+    return file;
+}
+
+std::optional<index> session::index_to_change()
+{
+    if (index_file_.empty())
+        return std::nullopt;
+    auto found = index::open(index_file_);
+    if (!found && found.error().is(errc::not_found))
+        return std::nullopt;
+    index opened = std::move(found).value();
+    check_registry(opened.summary().value());
+    lock(opened);
+    return opened;
+}
+
+void session::lock(index& opened) const
+{
+    opened.begin().value();
+    opened.commit().value();
+}
+
+void session::save(const index& changed) const
+{
+    if (!index_file_.empty() && changed.summary().value().registry.empty())
+        changed.write_json(index_file_).value();
+}
+
+void session::check_registry(const index_summary& summary) const
+{
+    if (!summary.registry.empty() && summary.registry != address().canonical())
+        throw failure({errc::bad_argument, index_file_.string() + " is the index of " + summary.registry + ", not of " +
+                                               address().canonical() +
+                                               ": name another file with -c, or replace it with --refresh"});
+}
+
 void session::tell_problems(const crawl_report& report)
 {
     if (report.incomplete == 0)
@@ -283,10 +327,7 @@ index session::open_index()
             throw failure(found.error());
         if (found) {
             const auto summary = found->summary().value();
-            if (!summary.registry.empty() && summary.registry != address().canonical())
-                throw failure({errc::bad_argument, index_file_.string() + " is the index of " + summary.registry +
-                                                       ", not of " + address().canonical() +
-                                                       ": name another file with -c, or replace it with --refresh"});
+            check_registry(summary);
             const std::string scope = crawl_scope(crawl_);
             if (!scope.empty() && summary.scope != scope)
                 throw failure({errc::bad_argument,

@@ -39,15 +39,27 @@ public:
     /// How to reach the registry, with credentials.
     const crawl_options& connection();
 
+    /// The index to follow a deletion with, if there is one; locked against others until it is destroyed.
+    std::optional<index> index_to_change();
+    /// Locks the index against others and keeps it so.
+    void lock(index& opened) const;
+    /// Stores what was changed, where the index is a JSON cache.
+    void save(const index& changed) const;
+
+    /// Where deletions are recorded: beside the index.
+    std::filesystem::path journal_file() const;
+
     /// Names on standard error what a crawl could not read.
     void tell_problems(const crawl_report& report);
 
     /// What a command that has done its work returns.
     int status() const noexcept { return status_; }
+    void set_partly_done() noexcept { status_ = exit_partly; }
 
 private:
     void find_credentials();
     void read_names();
+    void check_registry(const index_summary& summary) const;
     std::filesystem::path default_file() const;
     http::tls_options tls() const;
     std::string progress_line(const crawl_progress& now, double seconds) const;

@@ -1,0 +1,183 @@
+#include "cli/count.hpp"
+#include "cli/selection_options.hpp"
+#include "cli/session.hpp"
+#include "cli/sweeping.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+namespace regsweep::cli {
+namespace {
+
+struct remove_options
+{
+    selection_options what;
+    sweep_flags how;
+    std::string plan_out;
+    bool with_children = false;
+    bool untag = false;
+};
+
+std::string quoted(const std::string& word)
+{
+    if (!word.empty() && word.find_first_of(" \t'\"\\<>|&;()$`*?[]#~!{}") == std::string::npos)
+        return word;
+    std::string out = "'";
+    for (const char c : word)
+        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
+// What was asked for, for plan and journal: the selection, nothing of the connection.
+std::string command_text(const remove_options& how, bool tags, bool keep_intersecting)
+{
+    std::string text = tags ? "remove-tags" : "remove-repos";
+    const auto list = [&](const char* option, const std::vector<std::string>& values) {
+        if (values.empty())
+            return;
+        text += std::string(" ") + option;
+        for (const auto& value : values)
+            text += " " + quoted(value);
+    };
+    list("-r", how.what.repositories);
+    list("-t", how.what.tags);
+    list("-re", how.what.regexes);
+    list("-x", how.what.exclude);
+    list("-xre", how.what.exclude_regexes);
+    text += how.what.match_all_tags ? "" : " --no-match-all-tags";
+    text += how.what.raise_intersecting_tag ? " --raise-intersecting-tag" : "";
+    text += keep_intersecting ? " --no-raise-intersecting-repo" : "";
+    text += how.with_children ? " --with-children" : "";
+    text += how.untag ? " --untag" : "";
+    return text;
+}
+
+void refuse_incomplete(const selection& chosen)
+{
+    const auto list = chosen.incomplete_repositories();
+    if (list.empty())
+        return;
+    throw failure({errc::incomplete, "the index does not know all of repository '" + list.front().name + "'" +
+                                         (list.size() > 1 ? " and " + std::to_string(list.size() - 1) + " more" : "") +
+                                         " (" + list.front().problem +
+                                         "): nothing is deleted, refresh the index first"});
+}
+
+int remove(session& s, const remove_options& how, bool tags)
+{
+    index from = s.open_index();
+    plan what;
+    {
+        const selection chosen = select(s, from, how.what, tags);
+        refuse_incomplete(chosen);
+        plan_header header;
+        header.registry = s.address().canonical();
+        header.created_at =
+            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+                .count();
+        header.command = command_text(how, tags, s.options().keep_intersecting_repo);
+        header.untag = how.untag;
+        what = make_plan(chosen, std::move(header)).value();
+    }
+    if (how.with_children)
+        sweeper(sweep_settings(s, how.how)).add_children(what).value();
+    show_plan(s, what, how.how.dry_run);
+    const bool indexes = std::any_of(what.steps.begin(), what.steps.end(), [](const plan_step& step) {
+        return step.kind == step_kind::remove && is_index(step.type);
+    });
+    if (indexes && !how.with_children)
+        terminal::standard().info("the plan has multi-arch indexes; --with-children takes the manifests that only they "
+                                  "list, too");
+    if (!how.plan_out.empty()) {
+        write_plan(how.plan_out, what).value();
+        terminal::standard().info("plan written to " + how.plan_out + ": regsweep apply carries it out");
+    }
+    if (how.how.dry_run) {
+        if (s.options().output == output_format::json) {
+            const auto counts = count(what);
+            output out;
+            out << "{\"registry\":" << json_string(s.address().canonical())
+                << ",\"planned\":{\"repositories\":" << std::to_string(counts.repositories)
+                << ",\"tags\":" << std::to_string(counts.tags) << ",\"digests\":" << std::to_string(counts.digests)
+                << "}}\n";
+            out.finish();
+        }
+        return s.status();
+    }
+    if (what.steps.empty()) {
+        output out;
+        if (s.options().count)
+            print_count(out, "removed digests", 0);
+        out.finish();
+        return s.status();
+    }
+    if (!confirmed(s, what, how.how))
+        throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
+    s.lock(from);
+    return sweep(s, what, how.how, &from);
+}
+
+command_runner add_remove(CLI::App* subcommand, bool tags)
+{
+    const auto how = std::make_shared<remove_options>();
+    add_repository_selection(*subcommand, how->what);
+    if (tags)
+        add_tag_selection(*subcommand, how->what);
+    add_sweep_flags(*subcommand, how->how);
+    subcommand->add_option("--plan-out", how->plan_out, "Write the plan as JSON, for regsweep apply")
+        ->type_name("FILE")
+        ->group("Deletion");
+    subcommand
+        ->add_flag("--with-children", how->with_children,
+                   "Delete also the manifests that a deleted multi-arch index lists and nothing else uses")
+        ->group("Deletion");
+    if (tags)
+        subcommand
+            ->add_flag("--untag", how->untag,
+                       "Take only the tags away; what another tag still uses stays in the registry")
+            ->group("Deletion");
+    return [how, tags](session& s) { return remove(s, *how, tags); };
+}
+
+} // namespace
+
+command_runner add_remove_repos(CLI::App& app, CLI::App*& subcommand)
+{
+    subcommand = app.add_subcommand("remove-repos", "Delete the digests of repositories that nothing else uses");
+    return add_remove(subcommand, false);
+}
+
+command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand)
+{
+    subcommand = app.add_subcommand("remove-tags", "Delete the digests of tags that nothing else uses");
+    return add_remove(subcommand, true);
+}
+
+command_runner add_apply(CLI::App& app, CLI::App*& subcommand)
+{
+    subcommand = app.add_subcommand("apply", "Carry out a plan that --plan-out has written, with the same checks");
+    struct apply_options
+    {
+        std::string file;
+        sweep_flags how;
+    };
+    const auto how = std::make_shared<apply_options>();
+    subcommand->add_option("plan", how->file, "The plan")->type_name("FILE")->required();
+    add_sweep_flags(*subcommand, how->how);
+    return [how](session& s) {
+        const plan what = read_plan(std::filesystem::path(how->file)).value();
+        if (what.header.registry != s.address().canonical())
+            throw failure({errc::bad_argument, how->file + " is a plan for " + what.header.registry + ", not for " +
+                                                   s.address().canonical()});
+        show_plan(s, what, how->how.dry_run);
+        if (how->how.dry_run || what.steps.empty())
+            return s.status();
+        if (!confirmed(s, what, how->how))
+            throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
+        auto known = s.index_to_change();
+        return sweep(s, what, how->how, known ? &*known : nullptr);
+    };
+}
+
+} // namespace regsweep::cli

@@ -1,0 +1,240 @@
+#include "cli/sweeping.hpp"
+
+#include "cli/count.hpp"
+#include "cli/interruption.hpp"
+#include "cli/session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+namespace regsweep::cli {
+namespace {
+
+constexpr std::size_t steps_shown = 50;
+constexpr std::size_t names_shown = 12;
+
+std::string joined(const std::vector<std::string>& names)
+{
+    std::string out;
+    for (std::size_t i = 0; i != std::min(names.size(), names_shown); ++i)
+        out += (i == 0 ? "" : ", ") + names[i];
+    if (names.size() > names_shown)
+        out += " and " + with_commas(names.size() - names_shown) + " more";
+    return out;
+}
+
+std::string plural(std::uint64_t n, const std::string& one, const std::string& many)
+{
+    return with_commas(n) + " " + (n == 1 ? one : many);
+}
+
+std::string counts_text(const plan& what)
+{
+    const auto counts = count(what);
+    return plural(counts.digests, "manifest", "manifests") + " and " + plural(counts.tags, "tag", "tags") + " in " +
+           plural(counts.repositories, "repository", "repositories");
+}
+
+void show_step(output& out, const plan_step& step)
+{
+    if (step.kind == step_kind::untag) {
+        out << "  untag   " << step.tags.front() << "  of " << step.id.to_string() << ", which stays\n";
+        return;
+    }
+    out << "  delete  " << step.id.to_string() << "  " << (step.tags.empty() ? "without tags" : joined(step.tags))
+        << (is_index(step.type) ? "  (multi-arch index)" : "") << "\n";
+    if (!step.unasked_tags.empty())
+        out << "          TAKES TAGS NOBODY ASKED FOR: " << joined(step.unasked_tags) << "\n";
+    if (!step.also_used_by.empty()) {
+        const auto& first = step.also_used_by.front();
+        out << "          stays in use: " << first.repository << ":" << first.tag;
+        const std::uint64_t more = step.also_used_by.size() - 1 + step.also_used_by_more;
+        if (more != 0)
+            out << " and " << with_commas(more) << " more";
+        out << "\n";
+    }
+}
+
+std::string json_strings(const std::vector<std::string>& list)
+{
+    std::string out = "[";
+    for (const auto& text : list)
+        out += (out.size() == 1 ? "" : ",") + json_string(text);
+    return out + "]";
+}
+
+void json_exceptions(output& out, const std::vector<sweep_exception>& list)
+{
+    out << "[";
+    for (std::size_t i = 0; i != list.size(); ++i)
+        out << (i == 0 ? "" : ",") << "{\"repository\":" << json_string(list[i].repository)
+            << ",\"digest\":" << json_string(list[i].digest.to_string()) << ",\"tags\":" << json_strings(list[i].tags)
+            << ",\"reason\":" << json_string(list[i].why) << "}";
+    out << "]";
+}
+
+void print_json(session& s, const plan& what, const sweep_report& done)
+{
+    const auto counts = count(what);
+    output out;
+    const auto number = [&](const char* key, std::uint64_t value) {
+        out << ",\"" << key << "\":" << std::to_string(value);
+    };
+    out << "{\"registry\":" << json_string(s.address().canonical()) << ",\"run\":" << std::to_string(done.run);
+    out << ",\"planned\":{\"repositories\":" << std::to_string(counts.repositories)
+        << ",\"tags\":" << std::to_string(counts.tags) << ",\"digests\":" << std::to_string(counts.digests) << "}";
+    number("removed", done.removed);
+    number("removed_tags", done.removed_tags);
+    number("untagged", done.untagged);
+    number("gone", done.gone);
+    number("repaired", done.repaired);
+    out << ",\"failed\":";
+    json_exceptions(out, done.failed);
+    out << ",\"dropped\":";
+    json_exceptions(out, done.dropped);
+    out << ",\"stopped\":" << (done.stopped ? "true" : "false");
+    number("requests", done.requests);
+    number("retries", done.retries);
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.3f", done.seconds);
+    out << ",\"seconds\":" << seconds << "}\n";
+    out.finish();
+}
+
+void print_text(session& s, const sweep_report& done)
+{
+    output out;
+    const auto line = [&](std::string label, const std::string& value) {
+        label.resize(10, ' ');
+        out << label << value << "\n";
+    };
+    line("removed", plural(done.removed, "manifest", "manifests") + ", " + plural(done.removed_tags, "tag", "tags"));
+    if (done.gone != 0)
+        line("gone", plural(done.gone, "step", "steps") + " had nothing left to do");
+    if (done.repaired != 0)
+        line("repaired", plural(done.repaired, "step", "steps") + " of runs that were cut short");
+    line("failed", with_commas(done.failed.size()));
+    line("dropped", with_commas(done.dropped.size()));
+    if (done.removed + done.untagged != 0) {
+        line("undo", "regsweep restore " + std::to_string(done.run) + " -reg " + s.options().registry);
+        line("space", "comes back when the registry collects garbage, e.g. docker-registry garbage-collect CONFIG;");
+        line("", "not with --delete-untagged: registry 2.x takes the children of multi-arch images then.");
+        line("", "After that nothing can be restored.");
+    }
+    if (s.options().count)
+        print_count(out, "removed digests", done.removed);
+    out.finish();
+}
+
+} // namespace
+
+void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
+{
+    const std::string group = "Deletion";
+    subcommand.add_flag("--yes,-y", into.yes, "Do not ask")->group(group);
+    subcommand.add_flag("--dry-run,-n", into.dry_run, "Show the plan and stop")->group(group);
+    subcommand
+        .add_flag("--no-verify", into.no_verify,
+                  "Do not check the plan against the live registry right before. Dangerous!")
+        ->group(group);
+    subcommand.add_option("--delete-rate", into.delete_rate, "Deletions a second at the most; 0 for no limit")
+        ->check(CLI::Range(0.0, 1e6))
+        ->group(group);
+    subcommand.add_option("--max-failures", into.max_failures, "Stop after so many failed deletions; 0 for never")
+        ->group(group);
+}
+
+sweep_options sweep_settings(session& s, const sweep_flags& how)
+{
+    const crawl_options& to = s.connection();
+    sweep_options out;
+    out.address = to.address;
+    out.registry = to.registry;
+    out.http = to.http;
+    out.concurrency = to.concurrency;
+    out.page_size = to.page_size;
+    out.delete_rate = how.delete_rate;
+    out.verify = !how.no_verify;
+    out.max_failures = how.max_failures;
+    return out;
+}
+
+void show_plan(session& s, const plan& what, bool whole)
+{
+    if (s.options().output == output_format::json)
+        return;
+    output out;
+    std::string_view repository;
+    std::size_t shown = 0;
+    for (const auto& step : what.steps) {
+        if (!whole && shown == steps_shown) {
+            out << "and " << with_commas(what.steps.size() - shown) << " more steps; --plan-out FILE writes them all\n";
+            break;
+        }
+        if (step.repository != repository)
+            out << step.repository << "\n";
+        repository = step.repository;
+        show_step(out, step);
+        ++shown;
+    }
+    out << "plan      " << counts_text(what) << "\n";
+    out.finish();
+}
+
+bool confirmed(session& s, const plan& what, const sweep_flags& how)
+{
+    if (how.yes || isatty(STDIN_FILENO) != 1 || !terminal::standard().interactive())
+        return true;
+    std::cerr << "Delete " << counts_text(what) << " of " << s.address().name << "? [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void tell_exceptions(const std::vector<sweep_exception>& list, std::string_view what)
+{
+    for (const auto& e : list)
+        terminal::standard().error(e.repository + (e.tags.empty() ? "" : " (" + joined(e.tags) + ")") + " " +
+                                   e.digest.to_string() + " " + std::string(what) + ": " + e.why);
+}
+
+int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
+{
+    auto records = journal::open(s.journal_file()).value();
+    sweeper run(sweep_settings(s, how));
+    const auto begin = std::chrono::steady_clock::now();
+    std::optional<result<sweep_report>> outcome;
+    {
+        const interruption stop([&] { run.cancel(); });
+        const progress_display progress([&] {
+            const auto now = run.progress();
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            const double rate = static_cast<double>(now.done) / std::max(seconds, 0.001);
+            return with_commas(now.done) + "/" + with_commas(now.steps) + " steps, " +
+                   with_commas(static_cast<std::uint64_t>(rate)) + "/s, " + std::to_string(now.in_flight) +
+                   " in flight, " + with_commas(now.retries) + " retries, " + with_commas(now.failed) + " failed";
+        });
+        outcome.emplace(run.run(what, records, known));
+    }
+    if (known != nullptr)
+        s.save(*known);
+    const sweep_report done = std::move(*outcome).value();
+    if (s.options().output == output_format::json)
+        print_json(s, what, done);
+    else
+        print_text(s, done);
+    tell_exceptions(done.failed, "was not deleted");
+    tell_exceptions(done.dropped, "was left alone");
+    if (done.stopped)
+        terminal::standard().error("stopped after " + with_commas(done.failed.size()) +
+                                   " failures, see --max-failures");
+    if (!done.failed.empty() || !done.dropped.empty())
+        s.set_partly_done();
+    return s.status();
+}
+
+} // namespace regsweep::cli
