@@ -18,6 +18,29 @@ int session_slot_index()
     return index;
 }
 
+void free_certificate(void*, void* certificate, CRYPTO_EX_DATA*, int, long, void*)
+{
+    X509_free(static_cast<X509*>(certificate));
+}
+
+int refused_certificate_index()
+{
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_certificate);
+    return index;
+}
+
+// Keeps the certificate that was refused: OpenSSL tells of none once a handshake has failed.
+int note_refusal(int good, X509_STORE_CTX* check)
+{
+    auto* handle = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    X509* certificate = X509_STORE_CTX_get_current_cert(check);
+    if (good == 1 || handle == nullptr || certificate == nullptr)
+        return good;
+    if (SSL_get_ex_data(handle, refused_certificate_index()) == nullptr && X509_up_ref(certificate) == 1)
+        SSL_set_ex_data(handle, refused_certificate_index(), certificate);
+    return good;
+}
+
 int take_session(SSL* handle, SSL_SESSION* session)
 {
     auto* slot = static_cast<tls_session*>(SSL_get_ex_data(handle, session_slot_index()));
@@ -119,8 +142,7 @@ constexpr const char* trust_hint =
 
 std::string verify_text(SSL* handle, long why, const std::string& host)
 {
-    const std::unique_ptr<X509, void (*)(X509*)> peer(SSL_get1_peer_certificate(handle), X509_free);
-    X509* certificate = peer.get();
+    auto* const certificate = static_cast<X509*>(SSL_get_ex_data(handle, refused_certificate_index()));
     switch (why) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return "the certificate of " + host + " has expired" +
@@ -135,6 +157,7 @@ std::string verify_text(SSL* handle, long why, const std::string& host)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE: // by another authority of the same name
         return "the certificate of " + host + " is signed by an unknown authority: " + trust_hint;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -172,6 +195,7 @@ void prepare_tls(SSL* handle, const std::string& host, bool verify)
         SSL_set_tlsext_host_name(handle, host.c_str()); // RFC 6066 section 3: names only, no addresses
     if (!verify)
         return;
+    SSL_set_verify(handle, SSL_VERIFY_PEER, note_refusal);
     X509_VERIFY_PARAM* check = SSL_get0_param(handle);
     X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (not_an_address)
