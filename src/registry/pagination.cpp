@@ -152,8 +152,16 @@ result<std::string> resolve_next(const registry_address& at, std::string_view cu
 result<void> page_guard::visit(std::string_view target, const name_list& content)
 {
     const std::hash<std::string_view> hash;
+    std::size_t names = content.size(); // of each name: the same letters may be parted otherwise
+    for (std::size_t i = 0; i != content.size(); ++i)
+        names = names * 31 + hash(content[i]);
+    empty_in_a_row_ = content.empty() ? empty_in_a_row_ + 1 : 0;
+    if (empty_in_a_row_ > empty_limit)
+        return error(errc::page_loop, "the list goes on for " + std::to_string(empty_limit) +
+                                          " pages without a name, at " + printable(target) +
+                                          "; the registry's pagination is broken");
     const bool new_target = targets_.insert(hash(target)).second;
-    const bool new_content = content.empty() || contents_.insert(hash(content.text())).second;
+    const bool new_content = content.empty() || contents_.insert(names).second;
     if (new_target && new_content)
         return {};
     return error(errc::page_loop, "the list came back to a page that it had been on, at " + printable(target) +

@@ -26,10 +26,15 @@ result<std::string> resolve_next(const registry_address& at, std::string_view cu
 class page_guard
 {
 public:
-    /// Call for every page. `errc::page_loop` if its target or its whole content has been there before.
+    /// Pages without a name that may follow each other: registries that hide what a user may not see send some.
+    static constexpr std::size_t empty_limit = 1000;
+
+    /// Call for every page. `errc::page_loop` if its target or its whole content has been there before, or if there
+    /// were too many empty ones.
     result<void> visit(std::string_view target, const name_list& content);
 
 private:
+    std::size_t empty_in_a_row_ = 0;
     std::unordered_set<std::size_t> targets_;
     std::unordered_set<std::size_t> contents_;
 };
