@@ -158,8 +158,14 @@ awaitable<result<token_answer>> authenticator::impl::fetch(std::vector<std::stri
     rq.authorization = made->authorization.reveal();
     rq.content_type = made->content_type;
     rq.body = made->body.reveal();
+    http::client::endpoint* service = nullptr;
+    try { // its proxy or its certificates may turn out unusable; others wait for an answer
+        service = &connection.at(made->server);
+    } catch (const failure& f) {
+        co_return f.why();
+    }
     http::response rs;
-    auto sent = co_await connection.send(connection.at(made->server), rq, rs);
+    auto sent = co_await connection.send(*service, rq, rs);
     if (!sent)
         co_return sent.error();
     if (rs.status != 200) {
