@@ -199,11 +199,11 @@ class Registry:
                  {"Content-Type": "application/octet-stream"})
         return digest
 
-    def fill(self, repositories, tags):
+    def fill(self, repositories, tags, first=0):
         """Pushes `tags` distinct images into each repository; returns the paths of their manifests."""
         kind = "application/vnd.oci.image.manifest.v1+json"
         paths = []
-        for r in range(repositories):
+        for r in range(first, first + repositories):
             name = f"bench/repo-{r:03}"
             config = self.blob(name, b"{}")
             for t in range(tags):
@@ -243,7 +243,72 @@ def bench_registry(options, folder):
     note("registry", "crawl with HEAD, tags/s", f"{head:,.0f}")
 
 
-SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry}
+def remove(options, address, index, *args):
+    wall, _, peak, text = run([options.regsweep, "remove-repos", "-reg", address, "-c", index, "--output", "json",
+                               "--no-raise-intersecting-repo", *args])
+    report = json.loads(text)
+    return {"wall": wall, "peak": peak, **report}
+
+
+def bench_sweep(options, folder):
+    server, address = fake(options, "--repos", "100", "--tags", "500", "--delete")
+    with server:
+        index = os.path.join(folder, "sweep.db")
+        heads = []
+        sweeps = []
+        for _ in range(options.rounds):
+            heads.append(crawl(options, address, index)["rate"])
+            names = run([options.regsweep, "list-repo-names", "-reg", address, "-c", index])[3].split()
+            got = remove(options, address, index, "-r", *names)
+            sweeps.append((got["requests"] / got["seconds"], got["removed"] / got["seconds"]))
+    ratio = statistics.median(s[0] / h for s, h in zip(sweeps, heads))
+    note("sweep", "fake: requests/s of a verified sweep of 50,000 manifests", f"{statistics.median(s[0] for s in sweeps):,.0f}")
+    note("sweep", "fake: the same / tags/s of the crawl, median of ratios", f"{ratio:.2f}", ">= 0.8")
+    note("sweep", "fake: deletions/s, checked, journaled, indexed", f"{statistics.median(s[1] for s in sweeps):,.0f}")
+
+    registry = Registry(folder)
+    with registry.child:
+        ratios = []
+        for r in range(options.rounds):
+            mine, theirs = 4, 4
+            registry.fill(mine + theirs, 60, first=r * (mine + theirs))
+            index = os.path.join(folder, f"sweep{r}.db")
+            names = [f"bench/repo-{r * (mine + theirs) + i:03}" for i in range(mine + theirs)]
+            crawl(options, registry.address, index)
+            tags = json.loads(run([options.regsweep, "list-tag-names", "-reg", registry.address, "-c", index,
+                                   "--output", "json", *names[mine:]])[3])["tags"]
+            paths = [f"/v2/{t['repository']}/manifests/{t['digest']}" for t in tags]
+
+            def ours():
+                got = remove(options, registry.address, index, "-r", *names[:mine])
+                return got["removed"] / got["seconds"]
+
+            def curl():
+                with open(os.path.join(folder, "urls"), "w") as f:
+                    f.write("\n".join(f"http://{registry.address}{p}" for p in paths))
+                begin = time.monotonic()
+                subprocess.run(f"xargs -P32 -n8 curl -s -o /dev/null -X DELETE < {f.name}", shell=True, check=True)
+                return len(paths) / (time.monotonic() - begin)
+
+            a, b = (ours(), curl()) if r % 2 == 0 else (lambda y: (ours(), y))(curl())
+            ratios.append(a / b)
+    note("sweep", "docker-registry: deletions/s / xargs -P32 curl, median", f"{statistics.median(ratios):.2f}", ">= 0.95")
+
+
+def bench_plan(options, folder):
+    server, address = fake(options, "--repos", "1000", "--tags", "1000")
+    with server:
+        index = os.path.join(folder, "plan.db")
+        crawl(options, address, index)
+        names = run([options.regsweep, "list-repo-names", "-reg", address, "-c", index])[3].split()
+        wall, _, peak, _ = run([options.regsweep, "remove-repos", "-reg", address, "-c", index, "--dry-run",
+                                "--output", "json", "--plan-out", os.path.join(folder, "plan.json"), "-r", *names])
+    note("plan", "1,000,000 selected tags planned and written, seconds", f"{wall:.2f}", "<= 3")
+    note("plan", "the same, peak MiB", f"{peak / 1024:.0f}", "<= 300")
+
+
+SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry, "sweep": bench_sweep,
+            "plan": bench_plan}
 
 
 def machine():

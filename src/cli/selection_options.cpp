@@ -22,8 +22,9 @@ void add_tag_selection(CLI::App& subcommand, selection_options& into)
     list("--regex", into.regexes, "REGEX", "Regular expressions that match from the start of the tag; also -re");
     list("--exclude,-x", into.exclude, "TAG|VERSION", "Tags or versions whose digests stay");
     list("--exclude-regex", into.exclude_regexes, "REGEX", "Regular expressions for the same; also -xre");
-    subcommand.add_flag("!--no-match-all-tags", into.match_all_tags,
-                        "Select digests although tags that are not selected use them. They lose those tags!");
+    subcommand.add_flag_callback(
+        "--no-match-all-tags", [&into] { into.match_all_tags = false; },
+        "Select digests although tags that are not selected use them. They lose those tags!");
     subcommand.add_flag("--raise-intersecting-tag", into.raise_intersecting_tag,
                         "Fail if a tag that is not selected uses a selected digest");
 }
