@@ -4,7 +4,6 @@
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -41,6 +40,17 @@ void add(std::atomic<std::uint64_t>& counter, int what) noexcept
 {
     counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(what),
                   std::memory_order_relaxed);
+}
+
+error error_of(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const failure& f) {
+        return f.why();
+    } catch (const std::exception& e) {
+        return {errc::io, std::string("out of memory or another resource: ") + e.what()};
+    }
 }
 
 class coordinator;
@@ -84,6 +94,8 @@ public:
     };
     counters counts;
 
+    // Runs the messages that came after the workers had ended.
+    void read_mail();
     // What workers had not finished when they were stopped.
     void hand_in(index_builder& builder);
 
@@ -153,7 +165,12 @@ void crew::run(coordinator& boss)
     const auto guard = asio::make_work_guard(context_);
     running_ = workers_;
     for (unsigned i = 0; i != workers_; ++i)
-        asio::co_spawn(context_, work(boss), asio::detached);
+        asio::co_spawn(context_, work(boss), [this, &boss](const std::exception_ptr& thrown) {
+            if (thrown)
+                asio::post(boss.context(), [&boss, why = error_of(thrown)] { boss.fail(why); });
+            if (--running_ == 0)
+                context_.stop();
+        });
     context_.run();
 }
 
@@ -245,8 +262,6 @@ awaitable<void> crew::work(coordinator& boss)
         publish();
         settle_entry(boss, *b, entry, found);
     }
-    if (--running_ == 0)
-        context_.stop();
 }
 
 void crew::settle_entry(coordinator& boss, batch& b, index_record::entry& entry,
@@ -302,6 +317,12 @@ awaitable<void> crew::run_errand(coordinator& boss, crawl_job job, registry_buff
     }
     add(counts.in_flight, -1);
     publish();
+}
+
+void crew::read_mail()
+{
+    context_.restart();
+    context_.poll();
 }
 
 void crew::hand_in(index_builder& builder)
@@ -410,7 +431,8 @@ struct crawler::impl
 {
     explicit impl(crawl_options o) : options(std::move(o))
     {
-        options.threads = std::clamp(options.threads, 1U, std::max(1U, options.concurrency));
+        options.concurrency = std::max(1U, options.concurrency);
+        options.threads = std::clamp(options.threads, 1U, options.concurrency);
         options.http.pause = std::make_shared<http::gate>();
         options.registry.who.tokens = make_token_store();
         options.http.rate /= options.threads;
@@ -480,6 +502,9 @@ result<crawl_report> crawler::run(index_builder& builder)
         const std::lock_guard lock(impl_->guard);
         impl_->boss = nullptr;
     }
+    // Records may be on their way between threads that have stopped; nothing of them is to be lost.
+    for (const auto& c : crews)
+        c->read_mail();
     for (const auto& c : crews)
         c->hand_in(builder);
     if (builder.failed())
