@@ -4,6 +4,7 @@
 #include "regsweep/registry/pagination.hpp"
 
 #include <optional>
+#include <unordered_set>
 
 namespace regsweep {
 namespace {
@@ -21,8 +22,11 @@ awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& le
         auto page = co_await registry.tags(repository, target, lease.buffers());
         if (!page)
             co_return page.error();
-        if (!*page)
+        if (!*page && all.size() == 0)
             break;
+        // A list that breaks off is no list: tags that are missing from it would not be protected.
+        if (!*page)
+            co_return error(errc::bad_response, "the list of tags ends with a page that is not there", "GET " + target);
         const auto fresh = guard.visit(target, (*page)->names);
         if (!fresh)
             co_return fresh.error();
@@ -33,7 +37,12 @@ awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& le
     co_return all;
 }
 
-// Reads the children of one index; notes them, and which of them are indexes to be read too.
+bool may_be_index(media_type type) noexcept
+{
+    return is_index(type) || type == media_type::unknown;
+}
+
+// Reads the children of one index; notes them, and which of them may be indexes to be read too.
 awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases, const std::string& repository,
                                    const digest& id, live_state& into, std::vector<digest>& more)
 {
@@ -46,7 +55,7 @@ awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases
     into.types[id] = (*found)->type;
     auto children = parse_children((*found)->body);
     if (!children) {
-        if ((*found)->type == media_type::unknown)
+        if ((*found)->type == media_type::unknown && (*found)->body.find("\"manifests\"") == std::string::npos)
             co_return result<void>(); // no index, whatever else it is
         error e = children.error();
         e.request = "GET " + repository + "@" + id.to_string();
@@ -58,7 +67,7 @@ awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases
     for (const auto& child : *children) {
         list.push_back(child.digest);
         into.types.emplace(child.digest, child.type);
-        if (is_index(child.type))
+        if (may_be_index(child.type))
             more.push_back(child.digest);
     }
     co_return result<void>();
@@ -92,12 +101,13 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
         co_return *failure;
     std::vector<digest> round;
     for (const auto& [id, type] : live.types)
-        if (is_index(type) || type == media_type::unknown)
+        if (may_be_index(type))
             round.push_back(id);
     for (const auto& step : steps)
-        if (step.kind == step_kind::remove && (is_index(step.type) || !step.children.empty()) &&
+        if (step.kind == step_kind::remove && (may_be_index(step.type) || !step.children.empty()) &&
             !live.types.contains(step.id))
             round.push_back(step.id);
+    std::unordered_set<digest> seen(round.begin(), round.end());
     while (!round.empty() && !failure) {
         std::vector<digest> more;
         auto read = [&](std::size_t i) -> awaitable<void> {
@@ -106,7 +116,7 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
                 failure = done.error();
         };
         co_await for_each_parallel(round.size(), at_once, read);
-        std::erase_if(more, [&](const digest& id) { return live.indexes.contains(id); });
+        std::erase_if(more, [&](const digest& id) { return !seen.insert(id).second; });
         round = std::move(more);
     }
     if (failure)

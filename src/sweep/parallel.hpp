@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -21,14 +22,19 @@ namespace regsweep {
 /// A timer that never rings: cancelling it wakes who waits.
 using sleeper = boost::asio::basic_waitable_timer<http::clock, boost::asio::wait_traits<http::clock>, http::executor>;
 
-inline http::awaitable<void> sleep_until_woken(sleeper& bed)
+inline http::awaitable<void> sleep_until_woken(sleeper& bed, http::clock::time_point at_the_latest)
 {
     boost::system::error_code ec;
-    bed.expires_at(http::clock::time_point::max());
+    bed.expires_at(at_the_latest);
     co_await bed.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable_t<http::executor>(), ec));
 }
 
-/// Lets so many coroutines of one thread through at a time.
+inline http::awaitable<void> sleep_until_woken(sleeper& bed)
+{
+    return sleep_until_woken(bed, http::clock::time_point::max());
+}
+
+/// Lets so many coroutines of one thread through at a time, in the order in which they came.
 class semaphore
 {
 public:
@@ -60,7 +66,21 @@ private:
     std::deque<sleeper*> waiting_;
 };
 
+/// Gives a permit back at the end of a scope.
+class permit
+{
+public:
+    explicit permit(semaphore& of) noexcept : of_(of) {}
+    ~permit() { of_.release(); }
+    permit(const permit&) = delete;
+    permit& operator=(const permit&) = delete;
+
+private:
+    semaphore& of_;
+};
+
 /// Calls `each(i)`, a coroutine, for every i below `count`, at most `at_once` at a time, and returns when all are over.
+/// After an exception no further ones are begun; the first one is thrown when those that run are over.
 template<class Each>
 http::awaitable<void> for_each_parallel(std::size_t count, std::size_t at_once, Each& each)
 {
@@ -71,15 +91,21 @@ http::awaitable<void> for_each_parallel(std::size_t count, std::size_t at_once, 
         std::size_t count;
         std::size_t next = 0;
         std::size_t running = 0;
+        std::exception_ptr thrown;
     };
     const auto executor = co_await boost::asio::this_coro::executor;
     const auto shared = std::make_shared<state>(executor, count);
-    const std::size_t workers = std::min(count, at_once);
+    const std::size_t workers = std::min(count, std::max<std::size_t>(at_once, 1));
     shared->running = workers;
     for (std::size_t w = 0; w != workers; ++w) {
         auto work = [](std::shared_ptr<state> s, Each& call) -> http::awaitable<void> {
-            while (s->next != s->count)
-                co_await call(s->next++);
+            try {
+                while (s->next != s->count && !s->thrown)
+                    co_await call(s->next++);
+            } catch (...) {
+                if (!s->thrown)
+                    s->thrown = std::current_exception();
+            }
             if (--s->running == 0)
                 s->bed.cancel();
         };
@@ -87,6 +113,8 @@ http::awaitable<void> for_each_parallel(std::size_t count, std::size_t at_once, 
     }
     while (shared->running != 0)
         co_await sleep_until_woken(shared->bed);
+    if (shared->thrown)
+        std::rethrow_exception(shared->thrown);
 }
 
 } // namespace regsweep

@@ -145,8 +145,10 @@ result<void> recorder::follow(const std::vector<change>& changes)
             const auto removed = known_->remove_digest(c.repository, c.digest);
             done = removed ? result<void>() : result<void>(removed.error());
         }
-        if (!done)
+        if (!done) {
+            known_->rollback();
             return done;
+        }
     }
     return known_->commit();
 }

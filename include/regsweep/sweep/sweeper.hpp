@@ -7,6 +7,7 @@
 #include "regsweep/sweep/journal.hpp"
 #include "regsweep/sweep/plan.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,10 +20,12 @@ struct sweep_options
     registry_address address;
     registry_options registry;
     http::client_options http;
-    unsigned concurrency = 32;      ///< requests in flight
-    unsigned page_size = 1000;      ///< of the tag lists that are read again
-    double delete_rate = 0;         ///< deletions a second; 0 for no limit. At most a tenth of a second's worth at once
-    bool verify = true;             ///< check every step against the live registry right before it
+    unsigned concurrency = 32; ///< requests in flight
+    unsigned page_size = 1000; ///< of the tag lists that are read again
+    double delete_rate = 0;    ///< deletions a second; 0 for no limit. At most a tenth of a second's worth at once
+    bool verify = true;        ///< check every step against the live registry right before it
+    /// A check older than this, and than twenty times what it took, is made again before a deletion.
+    std::chrono::milliseconds check_again{5000};
     std::uint64_t max_failures = 0; ///< stop after so many failed deletions; 0: never
 };
 
@@ -53,6 +56,7 @@ struct sweep_report
 
 struct sweep_progress
 {
+    std::int64_t run = 0;    ///< its number in the journal; 0 before it began
     std::uint64_t steps = 0; ///< of the whole plan
     std::uint64_t done = 0;  ///< settled, in whatever way
     std::uint64_t failed = 0;
@@ -75,14 +79,16 @@ public:
     /// Call it once.
     result<sweep_report> run(const plan& what, journal& records, index* known);
 
-    /// Puts back what a run took: its manifests, those that others list first, and their tags. A tag that exists again
-    /// with another digest is left alone and named, as are manifests whose blobs are gone. `only`, if not empty, limits
-    /// it to these repositories. Call it once.
+    /// Puts back what a run took: its manifests, those that others list first, and their tags. First settles what
+    /// earlier runs of this registry left unfinished, as `run` does, but not in a dry run, which changes nothing. A tag
+    /// that exists again with another digest is left alone and named, as are manifests whose blobs are gone. `only`, if
+    /// not empty, limits it to these repositories. Fails as `run` does. Call it once.
     struct restore_report
     {
         std::uint64_t manifests = 0;
         std::uint64_t tags = 0;
-        std::uint64_t already = 0; ///< entries with nothing to put back
+        std::uint64_t already = 0;  ///< entries with nothing to put back
+        std::uint64_t repaired = 0; ///< steps of earlier runs that were cut short and are settled now
         std::vector<sweep_exception> failed;
         double seconds = 0;
     };

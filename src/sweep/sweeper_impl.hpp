@@ -1,0 +1,164 @@
+#ifndef REGSWEEP_SRC_SWEEP_SWEEPER_IMPL_HPP
+#define REGSWEEP_SRC_SWEEP_SWEEPER_IMPL_HPP
+
+#include "regsweep/sweep/sweeper.hpp"
+#include "sweep/live.hpp"
+#include "sweep/recorder.hpp"
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <unordered_set>
+
+namespace regsweep {
+
+/// What the steps of one repository share while they are carried out.
+struct repository_work
+{
+    explicit repository_work(std::span<const plan_step> all) : steps(all) {}
+
+    std::span<const plan_step> steps;
+    // What the last look at the registry has found; nothing without verification.
+    bool checked = false;
+    live_state live;
+    std::vector<step_verdict> verdicts; // one a step
+    std::unordered_map<digest, std::vector<std::string>> tags_of;
+    http::clock::time_point read_at{};
+    http::clock::duration read_for{};
+    semaphore reading{1};
+    // Indexes that are to be deleted, with what they list; and those that are gone.
+    std::unordered_map<digest, std::vector<digest>> children;
+    std::unordered_set<digest> went;
+
+    const step_verdict& verdict_of(const plan_step& step) const
+    {
+        return verdicts[static_cast<std::size_t>(&step - steps.data())];
+    }
+    std::span<const digest> children_of(const plan_step& step) const
+    {
+        const auto found = step.kind == step_kind::remove ? children.find(step.id) : children.end();
+        return found == children.end() ? std::span<const digest>() : std::span<const digest>(found->second);
+    }
+};
+
+/// One step on its way: fetched, journaled, carried out.
+struct work_item
+{
+    const plan_step* step = nullptr;
+    repository_work* home = nullptr;
+    std::vector<std::string> tags{};       // that point to it now
+    std::vector<std::string> other_tags{}; // for an untag: those that are to stay
+    std::optional<manifest> content{};
+    std::string placeholder{};
+    std::int64_t entry = 0;
+    bool ready = false;
+};
+
+/// Whether a request that failed with this may have been carried out all the same: anything but a refusal.
+inline bool may_have_happened(const error& e) noexcept
+{
+    return e.http_status < 400 || e.http_status == 408 || e.http_status >= 500;
+}
+
+struct sweeper::impl
+{
+    explicit impl(sweep_options o);
+
+    void run_to_end(http::awaitable<void> main);
+    bool stopping() const { return fatal || report.stopped || (log != nullptr && log->failed()); }
+    void fail_for_good(error why);
+
+    // sweeper.cpp
+    http::awaitable<void> sweep_all(const plan& what);
+    http::awaitable<void> sweep_repository(std::span<const plan_step> steps);
+    http::awaitable<result<void>> check(repository_work& home);
+    std::vector<const plan_step*> judge(repository_work& home);
+    http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_work& home);
+    http::awaitable<void> carry_out_group(std::span<const plan_step* const> steps, repository_work& home);
+    http::awaitable<void> prepare(work_item& item);
+    journal_intent intent_of(work_item& item) const;
+    http::awaitable<bool> still_allowed(work_item& item);
+    http::awaitable<void> wait_for_delete_slot();
+    http::awaitable<void> remove(work_item& item);
+    http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
+
+    void done(const work_item& item, journal_state state, std::string message = {});
+    void count_failure(const work_item& item, std::string message);
+    void leave_open(const work_item& item, std::string why);
+    void leave_alone(const work_item& item, std::string why);
+    void not_attempted(const work_item& item);
+    void drop(const plan_step& step, std::string why);
+    void step_over() { steps_done.fetch_add(1, std::memory_order_relaxed); }
+
+    // sweeper_untag.cpp
+    http::awaitable<void> untag(work_item& item);
+    http::awaitable<void> untag_by_tag(work_item& item, registry_buffers& buffers);
+    http::awaitable<void> untag_failed(work_item& item, error why, registry_buffers& buffers);
+    http::awaitable<void> find_way(work_item& item, registry_buffers& buffers);
+    http::awaitable<bool> ask_for_tag_alone(work_item& item, std::int64_t whole, registry_buffers& buffers);
+    http::awaitable<void> put_back_whole(work_item& item, std::int64_t whole, registry_buffers& buffers);
+    http::awaitable<void> untag_by_placeholder(work_item& item, registry_buffers& buffers);
+    http::awaitable<bool> put_placeholder(work_item& item, registry_buffers& buffers);
+    http::awaitable<void> take_placeholder_back(work_item& item, error why, registry_buffers& buffers);
+    http::awaitable<bool> deletion_enabled(const std::string& repository, registry_buffers& buffers);
+
+    // sweeper_restore.cpp
+    http::awaitable<void> repair(std::vector<journal_entry> entries, index* known,
+                                 std::vector<journal_outcome>& outcomes);
+    http::awaitable<std::optional<journal_outcome>> look_up(const journal_entry& entry);
+    http::awaitable<result<bool>> is_open_still(const journal_entry& entry, registry_buffers& buffers);
+    result<void> repair_all(journal& records, index* known);
+    http::awaitable<void> restore_repository(journal& records, index* known, const std::vector<journal_entry>& entries,
+                                             bool dry_run, restore_report& out);
+    http::awaitable<void> restore_entry(journal& records, const journal_entry& entry, bool dry_run,
+                                        restore_report& out);
+    result<void> record_restored(journal& records, index* known);
+
+    // sweeper_children.cpp
+    http::awaitable<result<void>> collect_children(std::string repository, std::vector<plan_step>& steps);
+
+    sweep_options options;
+    boost::asio::io_context context{1};
+    http::client client;
+    registry_client registry;
+    lease_pool leases;
+    http::rate_limiter deletes;
+    semaphore slots{1}; // who waits for the next delete's moment: one, so that a stop need wake only one
+    sleeper slot_bed{context.get_executor()};
+    recorder* log = nullptr;
+    std::int64_t run_id = 0;
+    sweep_report report;
+    struct returned
+    {
+        const journal_entry* entry;
+        std::vector<std::string> tags; // that point to it again
+    };
+    std::vector<returned> restored;
+    std::optional<error> fatal;
+    enum class untag_way : std::uint8_t { unknown, by_tag, by_placeholder };
+    untag_way way = untag_way::unknown;
+    semaphore finding_way{1};
+    std::unordered_set<std::string> with_placeholder_config;
+
+    std::atomic<std::int64_t> run_number{0};
+    std::atomic<std::uint64_t> steps_total{0};
+    std::atomic<std::uint64_t> steps_done{0};
+    std::atomic<std::uint64_t> steps_failed{0};
+    std::atomic<std::uint64_t> retries{0};
+    std::atomic<std::uint64_t> in_flight{0};
+};
+
+/// For people whose registry answers 405.
+inline constexpr const char* how_to_enable_deletion =
+    "the registry does not allow deletion: set storage.delete.enabled: true in its configuration, or "
+    "REGISTRY_STORAGE_DELETE_ENABLED=true in its environment, and start it again";
+
+/// A manifest that nobody else has: it takes the place of a tag's manifest, so that deleting it takes the tag alone.
+std::string make_placeholder(const plan_step& step, std::int64_t run);
+
+/// The steps of a plan, repository by repository.
+std::vector<std::span<const plan_step>> by_repository(const plan& what);
+
+} // namespace regsweep
+
+#endif
