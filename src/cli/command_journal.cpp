@@ -4,8 +4,10 @@
 #include "cli/terminal.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <ctime>
 #include <memory>
+#include <optional>
 
 namespace regsweep::cli {
 namespace {
@@ -78,9 +80,32 @@ int list_runs(session& s)
     return s.status();
 }
 
-int show_run(session& s, std::int64_t id)
+// Whether there is anything to restore, or to be looked up because the run was killed.
+bool may_have_taken(const journal_run& run)
+{
+    return run.count(journal_state::done) + run.count(journal_state::gone) + run.count(journal_state::intended) != 0;
+}
+
+std::int64_t find_run(session& s, const journal& records, const std::string& name)
+{
+    const auto runs = records.runs().value();
+    std::int64_t wanted = 0;
+    const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), wanted);
+    const bool last = name == "last";
+    if (!last && (ec != std::errc() || end != name.data() + name.size()))
+        throw usage_error("'" + printable(name, 40) + "' is no run: give its number, or 'last'");
+    for (auto run = runs.rbegin(); run != runs.rend(); ++run)
+        if (run->registry == s.address().canonical() && (last ? may_have_taken(*run) : run->id == wanted))
+            return run->id;
+    throw failure(
+        {errc::not_found, last ? "the journal has no run with anything to restore"
+                               : "the journal has no run " + name + " of this registry, see regsweep journal"});
+}
+
+int show_run(session& s, std::int64_t number)
 {
     const journal records = journal::open(s.journal_file()).value();
+    const std::int64_t id = find_run(s, records, std::to_string(number));
     output out;
     const bool json = s.options().output == output_format::json;
     out << (json ? "{\"entries\":[" : "");
@@ -141,23 +166,6 @@ int prune(session& s, const std::string& older_than)
     return s.status();
 }
 
-std::int64_t find_run(session& s, const journal& records, const std::string& name)
-{
-    const auto runs = records.runs().value();
-    std::int64_t wanted = 0;
-    const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), wanted);
-    const bool last = name == "last";
-    if (!last && (ec != std::errc() || end != name.data() + name.size()))
-        throw usage_error("'" + printable(name, 40) + "' is no run: give its number, or 'last'");
-    for (auto run = runs.rbegin(); run != runs.rend(); ++run)
-        if (run->registry == s.address().canonical() &&
-            (last ? run->count(journal_state::done) != 0 : run->id == wanted))
-            return run->id;
-    throw failure(
-        {errc::not_found, last ? "the journal has no run with anything to restore"
-                               : "the journal has no run " + name + " of this registry, see regsweep journal"});
-}
-
 struct restore_options
 {
     std::string run;
@@ -174,6 +182,11 @@ int restore(session& s, const restore_options& how)
     std::optional<result<sweeper::restore_report>> outcome;
     {
         const interruption stop([&] { run.cancel(); });
+        const auto begin = std::chrono::steady_clock::now();
+        const progress_display progress([&] {
+            return progress_line(run.progress(),
+                                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        });
         outcome.emplace(run.restore(records, id, how.repositories, how.dry_run, known ? &*known : nullptr));
     }
     if (known)
@@ -183,7 +196,8 @@ int restore(session& s, const restore_options& how)
     if (s.options().output == output_format::json) {
         out << "{\"run\":" << std::to_string(id) << ",\"dry_run\":" << (how.dry_run ? "true" : "false")
             << ",\"manifests\":" << std::to_string(done.manifests) << ",\"tags\":" << std::to_string(done.tags)
-            << ",\"already\":" << std::to_string(done.already) << ",\"failed\":[";
+            << ",\"already\":" << std::to_string(done.already) << ",\"repaired\":" << std::to_string(done.repaired)
+            << ",\"failed\":[";
         for (std::size_t i = 0; i != done.failed.size(); ++i)
             out << (i == 0 ? "" : ",") << "{\"repository\":" << json_string(done.failed[i].repository)
                 << ",\"digest\":" << json_string(done.failed[i].digest.to_string())
@@ -194,6 +208,8 @@ int restore(session& s, const restore_options& how)
             << with_commas(done.tags) << " tags\n";
         if (done.already != 0)
             out << "already there  " << with_commas(done.already) << " manifests\n";
+        if (done.repaired != 0)
+            out << "repaired  " << with_commas(done.repaired) << " steps of runs that were cut short\n";
     }
     out.finish();
     tell_exceptions(done.failed, "was not restored");

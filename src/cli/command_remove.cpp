@@ -1,11 +1,12 @@
-#include "cli/count.hpp"
+#include "cli/interruption.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
 
-#include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <memory>
+#include <optional>
 
 namespace regsweep::cli {
 namespace {
@@ -64,6 +65,107 @@ void refuse_incomplete(const selection& chosen)
                                          "): nothing is deleted, refresh the index first"});
 }
 
+plan_header header_of(session& s, const remove_options& how, bool tags)
+{
+    plan_header header;
+    header.registry = s.address().canonical();
+    header.created_at =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    header.command = command_text(how, tags, s.options().keep_intersecting_repo);
+    header.untag = how.untag;
+    return header;
+}
+
+// A plan on its way into a file, a step at a time, beside it until it is whole.
+class plan_file
+{
+public:
+    plan_file(std::string name, const plan_header& header)
+        : name_(std::move(name)), part_(name_ + ".part"), out_(part_, std::ios::binary | std::ios::trunc), writer_(out_)
+    {
+        check(writer_.begin(header));
+    }
+    ~plan_file()
+    {
+        std::error_code ignored;
+        if (!whole_)
+            std::filesystem::remove(part_, ignored);
+    }
+    plan_file(const plan_file&) = delete;
+    plan_file& operator=(const plan_file&) = delete;
+
+    void add(const plan_step& step) { check(writer_.add(step)); }
+
+    void finish()
+    {
+        check(writer_.finish());
+        out_.close();
+        std::error_code failed;
+        if (out_)
+            std::filesystem::rename(part_, name_, failed);
+        if (!out_ || failed)
+            check(error(errc::io, {}));
+        whole_ = true;
+    }
+
+private:
+    void check(const result<void>& done) const
+    {
+        if (!done)
+            throw failure({errc::io, "cannot write the plan '" + printable(name_) +
+                                         "': is the folder writable, and is there space left?"});
+    }
+
+    std::string name_;
+    std::string part_;
+    std::ofstream out_;
+    plan_writer writer_;
+    bool whole_ = false;
+};
+
+void tell_of_children(const plan_display& shown, const remove_options& how)
+{
+    if (shown.has_indexes() && !how.with_children)
+        terminal::standard().info("the plan has multi-arch indexes; --with-children takes the manifests that only they "
+                                  "list, too");
+}
+
+void tell_of_file(const remove_options& how)
+{
+    if (!how.plan_out.empty())
+        terminal::standard().info("plan written to " + how.plan_out + ": regsweep apply carries it out");
+}
+
+// Shows and writes the steps as they come: a plan of millions of tags need not fit into memory to be looked at.
+int preview(session& s, const selection& chosen, const plan_header& header, const remove_options& how)
+{
+    plan_display shown(s, true);
+    std::optional<plan_file> file;
+    if (!how.plan_out.empty())
+        file.emplace(how.plan_out, header);
+    make_steps(chosen, how.untag, [&](plan_step step) -> result<void> {
+        shown.add(step);
+        if (file)
+            file->add(step);
+        return {};
+    }).value();
+    shown.finish();
+    tell_of_children(shown, how);
+    if (file)
+        file->finish();
+    tell_of_file(how);
+    tell_counts(s, shown.counts());
+    return s.status();
+}
+
+plan add_children(session& s, const remove_options& how, plan what)
+{
+    sweeper look(sweep_settings(s, how.how));
+    const interruption stop([&] { look.cancel(); });
+    look.add_children(what).value();
+    return what;
+}
+
 int remove(session& s, const remove_options& how, bool tags)
 {
     index from = s.open_index();
@@ -71,48 +173,28 @@ int remove(session& s, const remove_options& how, bool tags)
     {
         const selection chosen = select(s, from, how.what, tags);
         refuse_incomplete(chosen);
-        plan_header header;
-        header.registry = s.address().canonical();
-        header.created_at =
-            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-                .count();
-        header.command = command_text(how, tags, s.options().keep_intersecting_repo);
-        header.untag = how.untag;
-        what = make_plan(chosen, std::move(header)).value();
+        const plan_header header = header_of(s, how, tags);
+        if (how.how.dry_run && !how.with_children)
+            return preview(s, chosen, header, how);
+        what = make_plan(chosen, header).value();
     }
     if (how.with_children)
-        sweeper(sweep_settings(s, how.how)).add_children(what).value();
-    show_plan(s, what, how.how.dry_run);
-    const bool indexes = std::any_of(what.steps.begin(), what.steps.end(), [](const plan_step& step) {
-        return step.kind == step_kind::remove && is_index(step.type);
-    });
-    if (indexes && !how.with_children)
-        terminal::standard().info("the plan has multi-arch indexes; --with-children takes the manifests that only they "
-                                  "list, too");
-    if (!how.plan_out.empty()) {
+        what = add_children(s, how, std::move(what));
+    plan_display shown(s, how.how.dry_run);
+    for (const auto& step : what.steps)
+        shown.add(step);
+    shown.finish();
+    tell_of_children(shown, how);
+    if (!how.plan_out.empty())
         write_plan(how.plan_out, what).value();
-        terminal::standard().info("plan written to " + how.plan_out + ": regsweep apply carries it out");
-    }
+    tell_of_file(how);
     if (how.how.dry_run) {
-        if (s.options().output == output_format::json) {
-            const auto counts = count(what);
-            output out;
-            out << "{\"registry\":" << json_string(s.address().canonical())
-                << ",\"planned\":{\"repositories\":" << std::to_string(counts.repositories)
-                << ",\"tags\":" << std::to_string(counts.tags) << ",\"digests\":" << std::to_string(counts.digests)
-                << "}}\n";
-            out.finish();
-        }
+        tell_counts(s, shown.counts());
         return s.status();
     }
-    if (what.steps.empty()) {
-        output out;
-        if (s.options().count)
-            print_count(out, "removed digests", 0);
-        out.finish();
-        return s.status();
-    }
-    if (!confirmed(s, what, how.how))
+    if (what.steps.empty())
+        return nothing_to_sweep(s);
+    if (!confirmed(s, shown.counts(), how.how))
         throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
     s.lock(from);
     return sweep(s, what, how.how, &from);
@@ -170,10 +252,17 @@ command_runner add_apply(CLI::App& app, CLI::App*& subcommand)
         if (what.header.registry != s.address().canonical())
             throw failure({errc::bad_argument, how->file + " is a plan for " + what.header.registry + ", not for " +
                                                    s.address().canonical()});
-        show_plan(s, what, how->how.dry_run);
-        if (how->how.dry_run || what.steps.empty())
+        plan_display shown(s, how->how.dry_run);
+        for (const auto& step : what.steps)
+            shown.add(step);
+        shown.finish();
+        if (how->how.dry_run) {
+            tell_counts(s, shown.counts());
             return s.status();
-        if (!confirmed(s, what, how->how))
+        }
+        if (what.steps.empty())
+            return nothing_to_sweep(s);
+        if (!confirmed(s, shown.counts(), how->how))
             throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
         auto known = s.index_to_change();
         return sweep(s, what, how->how, known ? &*known : nullptr);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <optional>
 
@@ -32,9 +33,8 @@ std::string plural(std::uint64_t n, const std::string& one, const std::string& m
     return with_commas(n) + " " + (n == 1 ? one : many);
 }
 
-std::string counts_text(const plan& what)
+std::string counts_text(const plan_counts& counts)
 {
-    const auto counts = count(what);
     return plural(counts.digests, "manifest", "manifests") + " and " + plural(counts.tags, "tag", "tags") + " in " +
            plural(counts.repositories, "repository", "repositories");
 }
@@ -77,16 +77,20 @@ void json_exceptions(output& out, const std::vector<sweep_exception>& list)
     out << "]";
 }
 
-void print_json(session& s, const plan& what, const sweep_report& done)
+std::string planned_json(const plan_counts& counts)
 {
-    const auto counts = count(what);
+    return "\"planned\":{\"repositories\":" + std::to_string(counts.repositories) +
+           ",\"tags\":" + std::to_string(counts.tags) + ",\"digests\":" + std::to_string(counts.digests) + "}";
+}
+
+void print_json(session& s, const plan_counts& counts, const sweep_report& done)
+{
     output out;
     const auto number = [&](const char* key, std::uint64_t value) {
         out << ",\"" << key << "\":" << std::to_string(value);
     };
     out << "{\"registry\":" << json_string(s.address().canonical()) << ",\"run\":" << std::to_string(done.run);
-    out << ",\"planned\":{\"repositories\":" << std::to_string(counts.repositories)
-        << ",\"tags\":" << std::to_string(counts.tags) << ",\"digests\":" << std::to_string(counts.digests) << "}";
+    out << "," << planned_json(counts);
     number("removed", done.removed);
     number("removed_tags", done.removed_tags);
     number("untagged", done.untagged);
@@ -119,8 +123,9 @@ void print_text(session& s, const sweep_report& done)
         line("repaired", plural(done.repaired, "step", "steps") + " of runs that were cut short");
     line("failed", with_commas(done.failed.size()));
     line("dropped", with_commas(done.dropped.size()));
-    if (done.removed + done.untagged != 0) {
+    if (done.removed + done.untagged != 0)
         line("undo", "regsweep restore " + std::to_string(done.run) + " -reg " + s.options().registry);
+    if (done.removed != 0) {
         line("space", "comes back when the registry collects garbage, e.g. docker-registry garbage-collect CONFIG;");
         line("", "not with --delete-untagged: registry 2.x takes the children of multi-arch images then.");
         line("", "After that nothing can be restored.");
@@ -155,7 +160,8 @@ sweep_options sweep_settings(session& s, const sweep_flags& how)
     out.address = to.address;
     out.registry = to.registry;
     out.http = to.http;
-    out.concurrency = to.concurrency;
+    if (to.concurrency != 0)
+        out.concurrency = to.concurrency;
     out.page_size = to.page_size;
     out.delete_rate = how.delete_rate;
     out.verify = !how.no_verify;
@@ -163,33 +169,63 @@ sweep_options sweep_settings(session& s, const sweep_flags& how)
     return out;
 }
 
-void show_plan(session& s, const plan& what, bool whole)
+plan_display::plan_display(session& s, bool whole) : json_(s.options().output == output_format::json), whole_(whole) {}
+
+void plan_display::add(const plan_step& step)
 {
-    if (s.options().output == output_format::json)
+    const bool same = steps_ != 0 && step.repository == repository_; // a plan is sorted by repository
+    counts_.repositories += same ? 0U : 1U;
+    counts_.tags += step.tags.size();
+    counts_.digests += step.kind == step_kind::remove ? 1U : 0U;
+    has_indexes_ = has_indexes_ || (step.kind == step_kind::remove && is_index(step.type));
+    if (!json_ && (whole_ || steps_ < steps_shown)) {
+        if (!same)
+            out_ << step.repository << "\n";
+        show_step(out_, step);
+    }
+    repository_ = step.repository;
+    ++steps_;
+}
+
+void plan_display::finish()
+{
+    if (!json_ && !whole_ && steps_ > steps_shown)
+        out_ << "and " << with_commas(steps_ - steps_shown) << " more steps; --plan-out FILE writes them all\n";
+    if (!json_)
+        out_ << "plan      " << counts_text(counts_) << "\n";
+    out_.finish();
+}
+
+void tell_counts(session& s, const plan_counts& counts)
+{
+    if (s.options().output != output_format::json)
         return;
     output out;
-    std::string_view repository;
-    std::size_t shown = 0;
-    for (const auto& step : what.steps) {
-        if (!whole && shown == steps_shown) {
-            out << "and " << with_commas(what.steps.size() - shown) << " more steps; --plan-out FILE writes them all\n";
-            break;
-        }
-        if (step.repository != repository)
-            out << step.repository << "\n";
-        repository = step.repository;
-        show_step(out, step);
-        ++shown;
-    }
-    out << "plan      " << counts_text(what) << "\n";
+    out << "{\"registry\":" << json_string(s.address().canonical()) << "," << planned_json(counts) << "}\n";
     out.finish();
 }
 
-bool confirmed(session& s, const plan& what, const sweep_flags& how)
+int nothing_to_sweep(session& s)
 {
-    if (how.yes || isatty(STDIN_FILENO) != 1 || !terminal::standard().interactive())
+    if (s.options().output == output_format::json) {
+        print_json(s, {}, {});
+    } else if (s.options().count) {
+        output out;
+        print_count(out, "removed digests", 0);
+        out.finish();
+    }
+    return s.status();
+}
+
+bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how)
+{
+    if (how.yes || isatty(STDIN_FILENO) != 1)
         return true;
-    std::cerr << "Delete " << counts_text(what) << " of " << s.address().name << "? [y/N] " << std::flush;
+    // Who sits at a terminal is asked even where standard error goes elsewhere.
+    std::ofstream tty("/dev/tty");
+    std::ostream& ask = tty ? static_cast<std::ostream&>(tty) : std::cerr;
+    ask << "Delete " << counts_text(counts) << " of " << s.address().name << "? [y/N] " << std::flush;
+    const interruption stop([] { ::_exit(exit_interrupted); });
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
@@ -202,6 +238,14 @@ void tell_exceptions(const std::vector<sweep_exception>& list, std::string_view 
                                    e.digest.to_string() + " " + std::string(what) + ": " + e.why);
 }
 
+std::string progress_line(const sweep_progress& now, double seconds)
+{
+    const double rate = static_cast<double>(now.done) / std::max(seconds, 0.001);
+    return with_commas(now.done) + "/" + with_commas(now.steps) + " steps, " +
+           with_commas(static_cast<std::uint64_t>(rate)) + "/s, " + std::to_string(now.in_flight) + " in flight, " +
+           with_commas(now.retries) + " retries, " + with_commas(now.failed) + " failed";
+}
+
 int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
 {
     auto records = journal::open(s.journal_file()).value();
@@ -211,20 +255,19 @@ int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
     {
         const interruption stop([&] { run.cancel(); });
         const progress_display progress([&] {
-            const auto now = run.progress();
-            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-            const double rate = static_cast<double>(now.done) / std::max(seconds, 0.001);
-            return with_commas(now.done) + "/" + with_commas(now.steps) + " steps, " +
-                   with_commas(static_cast<std::uint64_t>(rate)) + "/s, " + std::to_string(now.in_flight) +
-                   " in flight, " + with_commas(now.retries) + " retries, " + with_commas(now.failed) + " failed";
+            return progress_line(run.progress(),
+                                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         });
         outcome.emplace(run.run(what, records, known));
     }
     if (known != nullptr)
         s.save(*known);
+    if (const auto number = run.progress().run; !*outcome && number != 0)
+        terminal::standard().info("what was deleted until then is in the journal, see regsweep journal " +
+                                  std::to_string(number) + " and regsweep restore " + std::to_string(number));
     const sweep_report done = std::move(*outcome).value();
     if (s.options().output == output_format::json)
-        print_json(s, what, done);
+        print_json(s, count(what), done);
     else
         print_text(s, done);
     tell_exceptions(done.failed, "was not deleted");

@@ -2,6 +2,7 @@
 #define REGSWEEP_SRC_CLI_SWEEPING_HPP
 
 #include "cli/options.hpp"
+#include "cli/terminal.hpp"
 #include "regsweep/sweep/sweeper.hpp"
 
 namespace regsweep::cli {
@@ -20,14 +21,44 @@ void add_sweep_flags(CLI::App& subcommand, sweep_flags& into);
 /// How to sweep the session's registry.
 sweep_options sweep_settings(session& s, const sweep_flags& how);
 
-/// Shows a plan on standard output, its first steps and its counts; all steps with `whole`.
-void show_plan(session& s, const plan& what, bool whole);
+/// Shows a plan on standard output while its steps come, and counts them.
+class plan_display
+{
+public:
+    /// The first steps only, or all of them with `whole`; none where the output is JSON.
+    plan_display(session& s, bool whole);
+    void add(const plan_step& step);
+    /// Shows the counts.
+    void finish();
+
+    const plan_counts& counts() const noexcept { return counts_; }
+    /// Whether multi-arch indexes are to be deleted.
+    bool has_indexes() const noexcept { return has_indexes_; }
+
+private:
+    output out_;
+    bool json_;
+    bool whole_;
+    std::string repository_; ///< of the last step
+    std::size_t steps_ = 0;
+    plan_counts counts_;
+    bool has_indexes_ = false;
+};
+
+/// Shows the counts of a plan that is not carried out, where the output is JSON.
+void tell_counts(session& s, const plan_counts& counts);
+
+/// Shows that there was nothing to delete; returns the exit status.
+int nothing_to_sweep(session& s);
 
 /// Asks on the terminal whether to go on; true where nobody can be asked, or need be.
-bool confirmed(session& s, const plan& what, const sweep_flags& how);
+bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how);
 
 /// Carries the plan out, shows what became of it, and returns the exit status. `known`, which may be null, follows.
 int sweep(session& s, const plan& what, const sweep_flags& how, index* known);
+
+/// The progress line of a sweep or restore.
+std::string progress_line(const sweep_progress& now, double seconds);
 
 /// Shows exceptions, one a line, on standard error.
 void tell_exceptions(const std::vector<sweep_exception>& list, std::string_view what);
