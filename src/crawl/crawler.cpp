@@ -1,5 +1,6 @@
 #include "regsweep/crawl/crawler.hpp"
 
+#include "crawl/concurrency.hpp"
 #include "crawl/plan.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -24,6 +25,7 @@ using timer = asio::basic_waitable_timer<http::clock, asio::wait_traits<http::cl
 
 // A registry that cannot be reached this often in a row, each time after all retries, is gone.
 constexpr unsigned unreachable_limit = 8;
+constexpr unsigned first_concurrency = 32;
 
 bool has_wildcard(const std::string& pattern)
 {
@@ -68,9 +70,10 @@ struct batch
 class crew
 {
 public:
-    crew(const crawl_options& options, http::client_options http_options, unsigned workers, std::size_t number)
+    crew(const crawl_options& options, http::client_options http_options, concurrency_control::limits share,
+         std::size_t number)
         : client_(context_, std::move(http_options)), registry_(client_, options.address, options.registry),
-          workers_(workers), number_(number)
+          workers_(share.most), control_(share), number_(number)
     {}
 
     void run(coordinator& boss);
@@ -108,16 +111,21 @@ private:
     void close_batch(coordinator& boss, batch& b);
     void ask(coordinator& boss);
     void wake(std::size_t how_many);
+    awaitable<void> rest_in(std::vector<timer*>& list, timer& bed);
+    void one_is_through();
     void publish() noexcept;
 
     asio::io_context context_{1};
     http::client client_;
     registry_client registry_;
     unsigned workers_;
+    concurrency_control control_;
     std::size_t number_;
     std::deque<crawl_job> errands_;               // lists and the catalog
     std::vector<std::unique_ptr<batch>> batches_; // every record in hand, the oldest first
-    std::vector<timer*> idle_;
+    std::vector<timer*> idle_;                    // workers without work
+    std::vector<timer*> parked_;                  // workers over the limit
+    unsigned busy_ = 0;                           // workers with a request in flight
     std::size_t asked_ = 0;
     unsigned unreachable_ = 0;
     unsigned running_ = 0;
@@ -195,6 +203,8 @@ void crew::stop(bool at_once)
     if (at_once)
         client_.cancel();
     wake(idle_.size());
+    for (timer* bed : std::exchange(parked_, {}))
+        bed->cancel();
 }
 
 void crew::wake(std::size_t how_many)
@@ -205,8 +215,31 @@ void crew::wake(std::size_t how_many)
     }
 }
 
+awaitable<void> crew::rest_in(std::vector<timer*>& list, timer& bed)
+{
+    bed.expires_at(http::clock::time_point::max());
+    list.push_back(&bed);
+    error_code ec;
+    co_await bed.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
+}
+
+// A request has been answered: what that teaches of how many there may be.
+void crew::one_is_through()
+{
+    publish();
+    const unsigned before = busy_--;
+    // A request that was repeated met a registry that was too busy, or close to it.
+    if (!control_.answered(http::clock::now(), before, client_.stats().retries))
+        return;
+    while (!parked_.empty() && workers_ - parked_.size() < control_.limit()) {
+        parked_.back()->cancel();
+        parked_.pop_back();
+    }
+}
+
 void crew::publish() noexcept
 {
+    counts.in_flight.store(busy_, std::memory_order_relaxed);
     counts.requests.store(client_.stats().requests, std::memory_order_relaxed);
     counts.retries.store(client_.stats().retries, std::memory_order_relaxed);
 }
@@ -228,8 +261,12 @@ batch* crew::next_batch() noexcept
 awaitable<void> crew::work(coordinator& boss)
 {
     registry_buffers buffers;
-    timer rest(context_);
+    timer bed(context_);
     while (!stopping_) {
+        if (busy_ >= control_.limit()) {
+            co_await rest_in(parked_, bed);
+            continue;
+        }
         if (!errands_.empty()) {
             crawl_job job = std::move(errands_.front());
             errands_.pop_front();
@@ -239,10 +276,7 @@ awaitable<void> crew::work(coordinator& boss)
         batch* const b = next_batch();
         if (b == nullptr) {
             ask(boss);
-            rest.expires_at(http::clock::time_point::max());
-            idle_.push_back(&rest);
-            error_code ec;
-            co_await rest.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
+            co_await rest_in(idle_, bed);
             continue;
         }
         index_record& record = *b->job.record;
@@ -256,10 +290,9 @@ awaitable<void> crew::work(coordinator& boss)
                 close_batch(boss, *b);
             continue;
         }
-        add(counts.in_flight, 1);
+        ++busy_;
         auto found = co_await registry_.resolve(record.repository, record.tag(entry), buffers);
-        add(counts.in_flight, -1);
-        publish();
+        one_is_through();
         settle_entry(boss, *b, entry, found);
     }
 }
@@ -301,7 +334,7 @@ void crew::close_batch(coordinator& boss, batch& b)
 
 awaitable<void> crew::run_errand(coordinator& boss, crawl_job job, registry_buffers& buffers)
 {
-    add(counts.in_flight, 1);
+    ++busy_;
     if (job.what == crawl_job::kind::catalog) {
         auto page = co_await registry_.catalog(job.target, buffers);
         asio::post(boss.context(), [&boss, target = job.target, got = std::move(page)]() mutable {
@@ -315,8 +348,7 @@ awaitable<void> crew::run_errand(coordinator& boss, crawl_job job, registry_buff
             boss.list_done(repository, std::move(got));
         });
     }
-    add(counts.in_flight, -1);
-    publish();
+    one_is_through();
 }
 
 void crew::read_mail()
@@ -342,6 +374,8 @@ void coordinator::ask(std::size_t who)
 
 void coordinator::dispatch()
 {
+    if (plan_.broken())
+        return fail({errc::io, "the index cannot be written"});
     while (!over_) {
         const auto hungriest = std::max_element(hungry_.begin(), hungry_.end());
         if (plan_.finished())
@@ -431,22 +465,26 @@ struct crawler::impl
 {
     explicit impl(crawl_options o) : options(std::move(o))
     {
-        options.concurrency = std::max(1U, options.concurrency);
-        options.threads = std::clamp(options.threads, 1U, options.concurrency);
+        const bool fixed = options.concurrency != 0;
+        const unsigned most = std::max(1U, fixed ? options.concurrency : options.max_concurrency);
+        options.threads = std::clamp(options.threads, 1U, most);
         options.http.pause = std::make_shared<http::gate>();
         options.registry.who.tokens = make_token_store();
         options.http.rate /= options.threads;
         for (unsigned i = 0; i != options.threads; ++i) {
-            const unsigned workers =
-                options.concurrency / options.threads + (i < options.concurrency % options.threads);
-            crews.push_back(std::make_unique<crew>(options, options.http, workers, i));
+            concurrency_control::limits share;
+            share.most = most / options.threads + (i < most % options.threads ? 1U : 0U);
+            share.first = fixed ? share.most : std::max(1U, first_concurrency / options.threads);
+            share.fixed = fixed;
+            crews.push_back(std::make_unique<crew>(options, options.http, share, i));
         }
+        options.max_concurrency = most;
     }
 
     crawl_plan::source source() const
     {
         crawl_plan::source from;
-        from.concurrency = options.concurrency;
+        from.concurrency = options.max_concurrency;
         from.shares = options.threads;
         from.names = options.names;
         const bool literal =

@@ -67,6 +67,8 @@ public:
     void resolved(repository_work* repository, index_record* record);
 
     bool finished() const noexcept;
+    /// Whether the builder cannot write any more: there is no sense in going on.
+    bool broken() const noexcept { return builder_.failed(); }
 
     const crawl_report& report() const noexcept { return report_; }
     std::uint64_t repositories_done() const noexcept { return done_; }
