@@ -18,7 +18,7 @@ const fs::path root = fs::path(TEST_DATA_DIR).parent_path();
 
 const std::vector<std::string> commands = {
     "refresh",     "list-repo-names", "list-tag-names", "query-repos",   "query-tags", "remove-repos",
-    "remove-tags", "apply",           "journal",        "journal prune", "restore",
+    "remove-tags", "apply",           "journal",        "journal prune", "restore",    "bench",
 };
 
 std::vector<std::string> words(const std::string& text, const std::string& separators)
@@ -106,7 +106,7 @@ std::set<std::string> options_in_help(const std::string& command)
     args.emplace_back("--help");
     const auto done = home.run(args);
     BOOST_TEST(done.exit_code == 0, done.err);
-    static const std::regex names("(-{1,2}[A-Za-z][A-Za-z-]*)");
+    static const std::regex names("(-{1,2}[A-Za-z][A-Za-z0-9-]*)");
     static const std::regex old_names("also (-[a-z]+)");
     std::set<std::string> all;
     bool in_option = false;
@@ -128,7 +128,7 @@ std::set<std::string> options_in_help(const std::string& command)
 std::map<std::string, std::set<std::string>> options_in_man()
 {
     static const std::regex argument(R"(\\fI.*?\\fR)");
-    static const std::regex names("(-{1,2}[A-Za-z][A-Za-z-]*)");
+    static const std::regex names("(-{1,2}[A-Za-z][A-Za-z0-9-]*)");
     static const std::string heading = ".SS Options of ";
     std::map<std::string, std::set<std::string>> all;
     std::vector<std::string> where;
