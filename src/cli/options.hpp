@@ -73,6 +73,7 @@ command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand);
 command_runner add_apply(CLI::App& app, CLI::App*& subcommand);
 command_runner add_journal(CLI::App& app, CLI::App*& subcommand);
 command_runner add_restore(CLI::App& app, CLI::App*& subcommand);
+command_runner add_bench(CLI::App& app, CLI::App*& subcommand);
 
 /// Adds the options of every command and reads their environment variables.
 void add_common_options(CLI::App& app, options& into);

@@ -1,0 +1,348 @@
+#include "load/page_template.hpp"
+
+namespace regsweep {
+
+const std::string_view page_before_report = R"page(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>regsweep bench</title>
+<style>
+:root {
+  color-scheme: light dark;
+  --page: #f6f7f9; --card: #ffffff; --ink: #1b1f27; --quiet: #5b6472; --line: #dfe3e9;
+  --a: #1f5fbf; --b: #b25a00; --bad: #c0262d; --good: #18794e; --shade: #eef0f4;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #12151a; --card: #1b2027; --ink: #e7eaf0; --quiet: #9aa4b2; --line: #333b47;
+    --a: #6ea8fe; --b: #f0a75a; --bad: #ff7b7f; --good: #58c48f; --shade: #232a33;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 24px 16px 48px; }
+h1 { font-size: 22px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
+h2 { font-size: 15px; margin: 0 0 2px; }
+p { margin: 0; }
+.quiet { color: var(--quiet); font-size: 13px; overflow-wrap: anywhere; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 20px 0 12px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px; }
+.tile b { display: block; font-size: 26px; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tile b small { font-size: 14px; font-weight: 400; color: var(--quiet); }
+.up { color: var(--good); } .down { color: var(--bad); }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 12px; }
+.charts .card { min-width: 0; }
+.wide { margin-top: 12px; overflow-x: auto; }
+svg { display: block; width: 100%; height: auto; margin-top: 8px; }
+svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
+.grid { stroke: var(--line); stroke-width: 1; }
+.mark { font-size: 12px; color: var(--quiet); margin-right: 14px; white-space: nowrap; }
+.mark i { display: inline-block; width: 18px; height: 0; border-top: 3px solid; vertical-align: middle;
+  margin-right: 5px; }
+.mark i.dash { border-top-style: dashed; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; margin-top: 6px; }
+th, td { text-align: right; padding: 4px 8px; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th { color: var(--quiet); font-weight: 500; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td.text { text-align: left; white-space: normal; }
+tr:last-child td { border-bottom: 0; }
+@media print {
+  :root { --page: #fff; --card: #fff; --ink: #000; --quiet: #444; --line: #bbb; --a: #1f5fbf; --b: #b25a00;
+    --bad: #c0262d; --good: #18794e; --shade: #eee; color-scheme: light; }
+  .card { break-inside: avoid; } main { padding: 0; max-width: none; } .wide { overflow: visible; }
+}
+</style>
+</head>
+<body>
+<main id="page"><noscript>The charts of this page are drawn by a script in it.</noscript></main>
+<script type="application/json" id="report">)page";
+
+const std::string_view page_before_earlier = R"page(</script>
+<script type="application/json" id="earlier">)page";
+
+const std::string_view page_end = R"page(</script>
+<script>
+"use strict";
+const report = JSON.parse(document.getElementById("report").textContent);
+const earlier = JSON.parse(document.getElementById("earlier").textContent);
+const page = document.getElementById("page");
+page.textContent = "";
+
+// Everything is put into the page as text or attribute, never as markup: names come from a registry.
+function make(tag, attributes, ...children) {
+  const svg = ["svg", "g", "path", "line", "rect", "circle", "text", "title"].includes(tag);
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
+  for (const child of children.flat()) if (child !== null && child !== undefined && child !== "") node.append(child);
+  return node;
+}
+
+function digits(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString("en");
+  return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
+}
+const tick = (value) => value >= 1e6 ? +(value / 1e6).toPrecision(3) + "M" :
+  value >= 1e4 ? +(value / 1e3).toPrecision(3) + "k" : +value.toPrecision(3) + "";
+function ms(value) { return value >= 10000 ? digits(value / 1000) + " s" : digits(value) + " ms"; }
+
+// The buckets of histogram.hpp: 128 from each power of two to the next.
+function lowest(bucket) {
+  if (bucket < 256) return bucket;
+  const shift = Math.floor(bucket / 128) - 1;
+  return (128 + bucket % 128) * 2 ** shift;
+}
+function merged(run) {
+  const counts = new Map();
+  let total = 0, max = 0;
+  for (const one of Object.values(run.operations)) {
+    max = Math.max(max, one.histogram.max_ns);
+    for (const [bucket, count] of one.histogram.buckets) {
+      counts.set(bucket, (counts.get(bucket) || 0) + count);
+      total += count;
+    }
+  }
+  return { total, max, buckets: [...counts].sort((a, b) => a[0] - b[0]) };
+}
+// Latency in ms at each count of nines, from 0 (all) to what the number of requests allows.
+function nines(run) {
+  const of = merged(run), out = [];
+  let seen = 0;
+  const last = Math.log10(Math.max(of.total, 10));
+  for (const [bucket, count] of of.buckets) {
+    const before = of.total - seen;
+    seen += count;
+    const value = Math.min(lowest(bucket + 1) - 1, of.max) / 1e6;
+    out.push([Math.log10(of.total / before), value]);
+    out.push([seen === of.total ? last : Math.log10(of.total / (of.total - seen)), value]);
+  }
+  return out;
+}
+
+const width = 520, height = 250, left = 52, right = 14, top = 12, bottom = 40;
+
+function nice(low, high, wanted) {
+  const span = Math.max(high - low, 1e-9), raw = span / wanted, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw);
+  const out = [];
+  for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-6; v += step) out.push(v);
+  return out;
+}
+function decades(low, high) {
+  const out = [];
+  for (let p = Math.floor(Math.log10(low)); 10 ** p <= high * 1.0001; ++p)
+    for (const f of high / low > 1000 ? [1] : [1, 2, 5])
+      if (f * 10 ** p >= low * 0.9999 && f * 10 ** p <= high * 1.0001) out.push(f * 10 ** p);
+  return out;
+}
+
+// A chart of lines. spec: x {low, high, ticks, label, name}, y {low, high, log, label, name}, lines [{points, colour,
+// dash, dots, name, show}], shade [from, to] in x, marks [x].
+function chart(spec) {
+  const { x, y } = spec;
+  const scaled = (v) => y.log ? Math.log10(v) : v;
+  const px = (v) => left + (v - x.low) / (x.high - x.low || 1) * (width - left - right);
+  const py = (v) => height - bottom -
+    (scaled(Math.max(v, y.low)) - scaled(y.low)) / (scaled(y.high) - scaled(y.low) || 1) * (height - top - bottom);
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.title });
+  if (spec.shade && spec.shade[1] > spec.shade[0]) {
+    svg.append(make("rect", { x: px(spec.shade[0]), y: top, width: px(spec.shade[1]) - px(spec.shade[0]),
+      height: height - top - bottom, fill: "var(--shade)" }));
+    svg.append(make("text", { x: px(spec.shade[0]) + 5, y: top + 14 }, "warm-up"));
+  }
+  for (const v of y.log ? decades(y.low, y.high) : nice(y.low, y.high, 5)) {
+    svg.append(make("line", { class: "grid", x1: left, x2: width - right, y1: py(v), y2: py(v) }));
+    svg.append(make("text", { x: left - 6, y: py(v) + 4, "text-anchor": "end" }, tick(v)));
+  }
+  for (const [v, name] of x.ticks)
+    svg.append(make("text", { x: px(v), y: height - bottom + 17, "text-anchor": "middle" }, name));
+  svg.append(make("text", { x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, x.label));
+  for (const line of spec.lines) {
+    if (!line.points.length) continue;
+    const d = line.points.map(([a, b], i) => (i ? "L" : "M") + px(a).toFixed(1) + " " + py(b).toFixed(1)).join("");
+    if (!line.dotsOnly)
+      svg.append(make("path", { d, fill: "none", stroke: line.colour, "stroke-width": 2, "stroke-linejoin": "round",
+        "stroke-dasharray": line.dash ? "5 4" : "none" }));
+    if (line.dots || line.points.length === 1)
+      for (const point of line.points)
+        svg.append(make("circle", { cx: px(point[0]), cy: py(point[1]), r: 3.5, fill: point[3] || line.colour },
+          make("title", {}, point[2] || "")));
+  }
+  return svg;
+}
+function card(title, explained, lines, ...rest) {
+  const marks = make("p", {}, lines.filter((l) => l.name && l.points.length).map((l) => {
+    const swatch = make("i", { class: l.dash ? "dash" : "" });
+    swatch.style.borderTopColor = l.colour;
+    return make("span", { class: "mark" }, swatch, l.name);
+  }));
+  return make("section", { class: "card" }, make("h2", {}, title), make("p", { class: "quiet" }, explained), marks, rest);
+}
+const top_of = (lines) => Math.max(1e-9, ...lines.flatMap((l) => l.points.map((p) => p[1]))) * 1.08;
+function log_range(lines) {
+  const all = lines.flatMap((l) => l.points.map((p) => p[1])).filter((v) => v > 0);
+  const low = Math.min(...all, 1), high = Math.max(...all, low * 10);
+  const steps = (v, up) => { const p = 10 ** Math.floor(Math.log10(v)); const f = v / p;
+    return p * (up ? (f <= 1 ? 1 : f <= 2 ? 2 : f <= 5 ? 5 : 10) : (f >= 5 ? 5 : f >= 2 ? 2 : 1)); };
+  return all.length ? { low: steps(Math.min(...all), false), high: steps(Math.max(...all) * 1.02, true) } :
+    { low: 0.1, high: 10 };
+}
+
+// --- which runs to show
+
+const runs = report.runs;
+const best = runs.reduce((a, b) => b.good_rate > a.good_rate ? b : a, runs[0]);
+const twin = (run) => !earlier || !run ? null : earlier.runs.find((r) => r.concurrency === run.concurrency &&
+  (r.wanted_rate === null) === (run.wanted_rate === null)) || null;
+const before = twin(best);
+const found = report.limit ? report.limit.rate : null;
+
+function difference(now, then, less) {
+  if (then === null || then === undefined || !(then > 0)) return null;
+  const percent = (now / then - 1) * 100;
+  const sign = percent >= 0 ? "+" : "\u2212";
+  const better = less ? percent < 0 : percent > 0;
+  return make("span", { class: "quiet " + (Math.abs(percent) < 1 ? "" : better ? "up" : "down") },
+    `${sign}${Math.abs(percent).toFixed(1)} % from ${digits(then)}`);
+}
+function tile(name, value, unit, below) {
+  return make("div", { class: "card tile" }, make("span", { class: "quiet" }, name),
+    make("b", {}, value, make("small", {}, " " + unit)), below || make("span", { class: "quiet" }, "\u00a0"));
+}
+function share(run) { return run.requests ? run.errors / run.requests * 100 : 0; }
+function failures(run) { return Object.entries(run.failures).map(([k, n]) => `${k}: ${n.toLocaleString("en")}`).join(", "); }
+
+// --- head and tiles
+
+const when = (r) => new Date(r.started_at * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC";
+page.append(make("h1", {}, "Load on " + report.registry));
+page.append(make("p", { class: "quiet" }, `${report.mix} \u00b7 ${report.order} order, seed ${report.seed} \u00b7 ` +
+  `${report.threads} thread${report.threads === 1 ? "" : "s"} \u00b7 ${when(report)}` +
+  (runs.some((r) => r.interrupted) ? " \u00b7 interrupted" : "")));
+if (earlier)
+  page.append(make("p", { class: "quiet" }, `Compared with ${earlier.registry}, ${earlier.mix}, ${when(earlier)}: dashed`));
+
+if (best) {
+  const l = best.latency_ms, o = before ? before.latency_ms : {};
+  const how = best.wanted_rate === null ? `with ${best.concurrency} connection${best.concurrency === 1 ? "" : "s"}` :
+    `of ${digits(best.wanted_rate)} wanted`;
+  page.append(make("div", { class: "tiles" },
+    report.limit ? tile("Limit", found === null ? "none" : digits(found), found === null ? "" : "requests/s",
+      make("span", { class: "quiet" }, `p99 \u2264 ${ms(report.limit.slo_p99_ms)} for ${report.limit.hold_seconds} s`)) : null,
+    tile("Rate " + how, digits(best.good_rate), "requests/s", difference(best.good_rate, before && before.good_rate, false)),
+    tile("Half within (p50)", digits(l.p50), "ms", difference(l.p50, o.p50, true)),
+    tile("99 % within (p99)", digits(l.p99), "ms", difference(l.p99, o.p99, true)),
+    tile("Slowest", digits(l.max), "ms", difference(l.max, o.max, true)),
+    tile("Errors", digits(share(best)), "%", make("span", { class: "quiet" + (best.errors ? " down" : "") },
+      best.errors ? failures(best) : `of ${best.requests.toLocaleString("en")} requests`))));
+}
+
+// --- charts
+
+const charts = make("div", { class: "charts" });
+page.append(charts);
+
+if (runs.length > 1) {
+  const at = (list) => (run) => { const i = list.indexOf(run.concurrency); return i < 0 ? null : i; };
+  const levels = [...new Set(runs.concat(earlier ? earlier.runs : []).map((r) => r.concurrency))].sort((a, b) => a - b);
+  const place = at(levels);
+  const rows = (list, f) => list.map((r) => [place(r), f(r), `${r.concurrency}: ${digits(f(r))}`])
+    .filter((p) => p[0] !== null).sort((a, b) => a[0] - b[0]);
+  const x = { low: -0.2, high: levels.length - 0.8, ticks: levels.map((v, i) => [i, v]), label: "connections" };
+  const rates = [{ points: rows(runs, (r) => r.good_rate), colour: "var(--a)", dots: true, name: "requests/s" }];
+  const times = [{ points: rows(runs, (r) => r.latency_ms.p50), colour: "var(--a)", dots: true, name: "p50" },
+    { points: rows(runs, (r) => r.latency_ms.p99), colour: "var(--b)", dots: true, name: "p99" }];
+  if (earlier) {
+    rates.push({ points: rows(earlier.runs, (r) => r.good_rate), colour: "var(--quiet)", dash: true, name: "earlier" });
+    times.push({ points: rows(earlier.runs, (r) => r.latency_ms.p99), colour: "var(--quiet)", dash: true, name: "earlier p99" });
+  }
+  charts.append(card("Rate at each concurrency", "More connections help up to where this goes flat.", rates,
+    chart({ title: "rate at each concurrency", x, y: { low: 0, high: top_of(rates) }, lines: rates })));
+  charts.append(card("Latency at each concurrency", "Milliseconds; each line on the scale is a step of 2, 5 or 10.", times,
+    chart({ title: "latency at each concurrency", x, y: { ...log_range(times), log: true }, lines: times })));
+}
+
+if (report.limit && report.limit.trials.length) {
+  const trials = report.limit.trials;
+  const lines = [{ points: trials.map((t, i) => [i + 1, t.rate, `${digits(t.rate)}: ${t.held ? "holds" : t.why}`,
+    t.held ? "var(--good)" : "var(--bad)"]), colour: "var(--quiet)", dash: true, dots: true }];
+  const marks = [{ points: [1], colour: "var(--good)", name: "holds" }, { points: [1], colour: "var(--bad)", name: "does not" }];
+  const step = Math.max(1, Math.ceil(trials.length / 12));
+  charts.append(card("Search for the limit", "Requests/s that were tried, one after the other.", marks,
+    chart({ title: "search for the limit", x: { low: 0.5, high: trials.length + 0.5, label: "trial",
+      ticks: trials.map((t, i) => [i + 1, i + 1]).filter((t, i) => i % step === 0) },
+      y: { low: 0, high: top_of(lines) }, lines })));
+}
+
+function seconds_axis(high) { return nice(0, high, 6).map((v) => [v, tick(v)]); }
+const whole = (run) => run.series.filter((s, i) => s.seconds >= 0.5 || run.series.length === 1);
+if (best && best.series.length) {
+  const points = (run, f) => whole(run).map((s) => [s.begin + s.seconds / 2, f(s), `${s.begin} s: ${digits(f(s))}`]);
+  const end = (run) => run ? Math.max(...run.series.map((s) => s.begin + s.seconds)) : 0;
+  const x = { low: 0, high: Math.max(end(best), end(before)), label: "seconds" };
+  x.ticks = seconds_axis(x.high);
+  const warm = best.series.filter((s) => s.warmup);
+  const shade = warm.length ? [0, report.warmup_seconds] : null;
+  const rates = [{ points: points(best, (s) => s.requests / s.seconds), colour: "var(--a)", name: "requests/s" }];
+  if (best.errors) rates.push({ points: points(best, (s) => s.errors / s.seconds), colour: "var(--bad)", name: "errors/s" });
+  if (before) rates.push({ points: points(before, (s) => s.requests / s.seconds), colour: "var(--quiet)", dash: true, name: "earlier" });
+  const which = runs.length > 1 ? ` (${best.concurrency} connections)` : "";
+  charts.append(card("Rate over time" + which, "Answers in each second.", rates,
+    chart({ title: "rate over time", x, y: { low: 0, high: top_of(rates) }, lines: rates, shade })));
+  const times = [{ points: points(best, (s) => s.p50_ms), colour: "var(--a)", name: "p50" },
+    { points: points(best, (s) => s.p99_ms), colour: "var(--b)", name: "p99" }];
+  if (before) times.push({ points: points(before, (s) => s.p99_ms), colour: "var(--quiet)", dash: true, name: "earlier p99" });
+  charts.append(card("Latency over time" + which, "Milliseconds; half and 99 % of each second's answers were faster.", times,
+    chart({ title: "latency over time", x, y: { ...log_range(times), log: true }, lines: times, shade })));
+}
+
+if (best && best.requests) {
+  const lines = [{ points: nines(best), colour: "var(--a)", name: runs.length > 1 ? `${best.concurrency} connections` : "now" }];
+  if (before && before.requests) lines.push({ points: nines(before), colour: "var(--quiet)", dash: true, name: "earlier" });
+  const high = Math.max(...lines.flatMap((l) => l.points.map((p) => p[0])), 1);
+  const names = ["0", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999", "99.999999"];
+  const ticks = names.map((n, i) => [i, n + " %"]).filter((t) => t[0] <= high);
+  ticks.splice(1, 0, [Math.log10(2), "50 %"]);
+  charts.append(card("Latency percentiles", "This share of the answers took at most so many milliseconds.", lines,
+    chart({ title: "latency percentiles", x: { low: 0, high, ticks, label: "of all requests" },
+      y: { ...log_range(lines), log: true }, lines })));
+}
+
+// --- tables
+
+function table(head, rows) {
+  return make("table", {}, make("thead", {}, make("tr", {}, head.map((h) => make("th", {}, h)))),
+    make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell) =>
+      make("td", cell && cell.text !== undefined ? { class: "text" } : {}, cell && cell.text !== undefined ? cell.text : cell))))));
+}
+const times = (l) => [l.min, l.mean, l.p50, l.p90, l.p99, l.p99_9, l.max].map(digits);
+const heads = ["min", "mean", "p50", "p90", "p99", "p99.9", "max"];
+if (runs.length > 1)
+  page.append(make("section", { class: "card wide" }, make("h2", {}, "All levels"), make("p", { class: "quiet" }, "Latencies in milliseconds."),
+    table(["connections", "requests/s", "errors", ...heads], runs.map((r) =>
+      [String(r.concurrency), digits(r.good_rate), r.errors.toLocaleString("en"), ...times(r.latency_ms)]))));
+if (best)
+  page.append(make("section", { class: "card wide" },
+    make("h2", {}, "Operations" + (runs.length > 1 ? ` with ${best.concurrency} connections` : "")),
+    make("p", { class: "quiet" }, "Latencies in milliseconds, failed requests included" +
+      (best.wanted_rate === null ? "." : ", counted from when each request was due.") +
+      (best.unsent ? ` ${best.unsent.toLocaleString("en")} requests were due but never sent: all connections were busy.` : "")),
+    table(["operation", "requests", "errors", "requests/s", ...heads], Object.entries(best.operations).map(([name, o]) =>
+      [name, o.requests.toLocaleString("en"), o.errors.toLocaleString("en"), digits(o.rate), ...times(o.latency_ms)])),
+    best.first_failure ? make("p", { class: "quiet" }, "First failure: " + best.first_failure) : null));
+if (report.limit)
+  page.append(make("section", { class: "card wide" }, make("h2", {}, "Trials of the search"),
+    table(["requests/s", "seconds", "answered/s", "p99, ms", "errors", "outcome"], report.limit.trials.map((t) =>
+      [digits(t.rate), t.seconds.toFixed(1), digits(t.reached), digits(t.p99_ms), (t.errors * 100).toFixed(2) + " %",
+        { text: t.held ? "holds" : t.why }]))));
+</script>
+</body>
+</html>
+)page";
+
+} // namespace regsweep
