@@ -142,6 +142,9 @@ error authenticator::impl::refused(unsigned status, access rights, bool by_token
     if (bearer)
         what.scopes = scopes_of(rights);
     what.token_endpoint = by_token_endpoint;
+    if (status == 401 && options.digest && !digest && !bearer && options.who.kind == credential_kind::basic)
+        return {errc::unauthorized, registry.name + " asks for another login than HTTP Digest, so that " +
+                                        describe(options.who) + " was not tried; leave --digest-auth out"};
     return {status == 403 ? errc::forbidden : errc::unauthorized, describe(what, options.who)};
 }
 
@@ -220,6 +223,12 @@ awaitable<result<void>> authenticator::impl::send_with_token(http::request& rq, 
 {
     std::vector<std::string> wanted = scopes_of(rights);
     for (int attempt = 0;; ++attempt) {
+        if (!rq.has_turn && !connection.ready()) { // credentials that may expire are made when it is time to send them
+            auto turn = co_await connection.take_turn();
+            if (!turn)
+                co_return turn;
+            rq.has_turn = true;
+        }
         auto token = co_await token_for(rights, wanted);
         if (!token)
             co_return token.error();
@@ -227,6 +236,7 @@ awaitable<result<void>> authenticator::impl::send_with_token(http::request& rq, 
         rq.authorization = used->authorization.reveal();
         auto sent = co_await connection.send(endpoint, rq, rs);
         rq.authorization = {};
+        rq.has_turn = false;
         if (!sent || rs.status != 401 || attempt == 1)
             co_return sent;
         latest.reset();
@@ -248,12 +258,19 @@ awaitable<result<void>> authenticator::impl::send_with_token(http::request& rq, 
 awaitable<result<void>> authenticator::impl::send_with_digest(http::request& rq, http::response& rs)
 {
     for (int attempt = 0;; ++attempt) {
+        if (!rq.has_turn && !connection.ready()) {
+            auto turn = co_await connection.take_turn();
+            if (!turn)
+                co_return turn;
+            rq.has_turn = true;
+        }
         auto value = digest->authorization(http::to_string(rq.verb), rq.target);
         if (!value)
             co_return value.error();
         rq.authorization = value->reveal();
         auto sent = co_await connection.send(endpoint, rq, rs);
         rq.authorization = {};
+        rq.has_turn = false;
         if (!sent)
             co_return sent;
         if (rs.status != 401) {
@@ -274,6 +291,12 @@ awaitable<result<void>> authenticator::send(http::request& rq, http::response& r
     if (self.digest)
         co_return co_await self.send_with_digest(rq, rs);
     if (self.bearer) {
+        if (!self.connection.ready()) {
+            auto turn = co_await self.connection.take_turn();
+            if (!turn)
+                co_return turn;
+            rq.has_turn = true;
+        }
         const bearer_token* const token = self.known(rights, http::clock::now());
         if (token == nullptr)
             co_return co_await self.send_with_token(rq, rs, rights);
@@ -281,6 +304,7 @@ awaitable<result<void>> authenticator::send(http::request& rq, http::response& r
         rq.authorization = keep->authorization.reveal();
         auto sent = co_await self.connection.send(self.endpoint, rq, rs);
         rq.authorization = {};
+        rq.has_turn = false;
         if (!sent || rs.status != 401)
             co_return sent;
         if (self.latest == keep)

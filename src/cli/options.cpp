@@ -18,6 +18,13 @@ bool is_yes(const char* value)
     return !text.empty() && text != "false" && text != "0" && text != "no" && text != "none";
 }
 
+bool is_yes_or_no(std::string_view word)
+{
+    static constexpr std::array<std::string_view, 12> words = {"yes", "no", "true", "false", "True", "False",
+                                                               "1",   "0",  "on",   "off",   "None", "none"};
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 std::string environment(const char* name)
 {
     const char* value = std::getenv(name);
@@ -38,6 +45,11 @@ std::vector<std::string> with_long_names(int argc, const char* const* argv)
     std::vector<std::string> out;
     for (int i = 1; i < argc; ++i) {
         const std::string_view given(argv[i]);
+        // docker-registry-util wants a value here, and a flag is what it means.
+        if (given == "--digest-auth" && i + 1 < argc && is_yes_or_no(argv[i + 1])) {
+            out.push_back(std::string(given) + "=" + argv[++i]);
+            continue;
+        }
         const std::string_view head = given.substr(0, given.find('='));
         const auto* const known =
             std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == head; });
@@ -74,6 +86,9 @@ void add_common_options(CLI::App& app, options& into)
         ->type_name("TEXT")
         ->group(registry);
     app.add_flag("--password-stdin", into.password_stdin, "Read the password from standard input")->group(registry);
+    app.add_flag("--digest-auth{yes}", into.digest_auth,
+                 "Log in with HTTP Digest: send no Basic credentials unasked [REGISTRY_USE_DIGEST_AUTH]")
+        ->group(registry);
     app.add_option(
            "--verify,-v", into.verify,
            "Certificate authorities to trust, a PEM bundle or a folder [REQUESTS_CA_BUNDLE]; 'None' is --insecure")

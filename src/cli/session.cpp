@@ -3,6 +3,7 @@
 #include "cli/interruption.hpp"
 #include "cli/terminal.hpp"
 #include "regsweep/auth/docker_config.hpp"
+#include "regsweep/auth/token.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <mutex>
+#include <set>
 
 namespace regsweep::cli {
 namespace {
@@ -41,6 +44,44 @@ fs::path cache_home()
     return fs::temp_directory_path();
 }
 
+// Every thread and every step of a command has a client of its own: what a registry says to all is told once.
+class said_once
+{
+public:
+    bool first(const std::string& text)
+    {
+        const std::lock_guard lock(guard_);
+        return said_.insert(text).second;
+    }
+
+private:
+    std::mutex guard_;
+    std::set<std::string> said_;
+};
+
+bool is_docker_hub(const std::string& host)
+{
+    return host == "docker.io" || host == "index.docker.io";
+}
+
+// What to do where a registry does not list its repositories.
+error explain_catalog(error e)
+{
+    const bool catalog =
+        e.request.find("/_catalog") != std::string::npos || e.detail.find(scope_catalog()) != std::string::npos;
+    const bool refused = e.is(errc::unauthorized) || e.is(errc::forbidden) || e.is(errc::not_found) ||
+                         e.is(errc::unsupported) || e.http_status == 401 || e.http_status == 403 ||
+                         e.http_status == 404 || e.http_status == 405;
+    if (!catalog || !refused || e.detail.find("--repos-from") != std::string::npos)
+        return e;
+    const bool login = e.is(errc::unauthorized) || e.http_status == 401;
+    e.detail += (e.detail.empty() ? "" : "; ") +
+                std::string(login ? "if the login is right, the registry" : "the registry") +
+                " does not list its repositories to this user, or to nobody (as Docker Hub, GHCR, GitLab and Harbor "
+                "do): name them in a file with --repos-from FILE, or each with --repo NAME";
+    return e;
+}
+
 std::string clock_text(double seconds)
 {
     const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds));
@@ -54,6 +95,32 @@ std::string clock_text(double seconds)
     return text;
 }
 
+fs::path docker_certificates()
+{
+    const std::string given = variable("REGSWEEP_CERTS_DIR");
+    return given.empty() ? fs::path("/etc/docker/certs.d") : fs::path(given);
+}
+
+// OpenSSL finds certificates in a folder by the hashes of their names only. Where nobody has made those (openssl
+// rehash), the files themselves are meant.
+void add_authorities(std::vector<fs::path>& into, const fs::path& given)
+{
+    std::error_code ec;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(given, ec)) {
+        const fs::path name = entry.path().filename();
+        if (name.stem().string().size() == 8 && name.extension() == ".0") {
+            files.clear();
+            break;
+        }
+        if (name.extension() == ".pem" || name.extension() == ".crt")
+            files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    into.push_back(given);
+    into.insert(into.end(), files.begin(), files.end());
+}
+
 // docker's certs.d: every *.crt is an authority, x.cert and x.key are a client certificate.
 void add_docker_certificates(http::tls_options& into, const origin& server)
 {
@@ -61,7 +128,7 @@ void add_docker_certificates(http::tls_options& into, const origin& server)
     const std::string with_port = (ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
     for (const std::string& name : {with_port, server.authority()}) {
         std::error_code ec;
-        const fs::path folder = fs::path("/etc/docker/certs.d") / name;
+        const fs::path folder = docker_certificates() / name;
         bool found = false;
         for (const auto& entry : fs::directory_iterator(folder, ec)) {
             const fs::path& file = entry.path();
@@ -87,6 +154,8 @@ session::session(cli::options given) : options_(std::move(given))
     if (options_.registry.empty())
         throw usage_error("no registry given: name it with -reg ADDRESS or in the variable REGISTRY");
     crawl_.address = registry_address::parse(options_.registry).value();
+    if (is_docker_hub(crawl_.address.server.host))
+        crawl_.address.server.host = "registry-1.docker.io"; // as Docker does: the short names have no API
     crawl_.concurrency = options_.concurrency;
     crawl_.threads = options_.threads;
     crawl_.page_size = options_.page_size;
@@ -147,10 +216,11 @@ http::tls_options session::tls() const
         terminal::standard().warning("the registry's certificate is not checked: anyone on the way can read and change "
                                      "what is sent");
     } else if (!trusted.empty()) {
-        out.trusted.emplace_back(trusted);
+        add_authorities(out.trusted, trusted);
         out.system_trust = options_.verify.empty();
     }
-    add_docker_certificates(out, address().server);
+    if (address().server.tls)
+        add_docker_certificates(out, address().server);
     if (!options_.client_cert.empty()) {
         out.client_cert = options_.client_cert;
         out.client_key = options_.client_key;
@@ -166,6 +236,10 @@ void session::find_credentials()
 {
     credentials& who = crawl_.registry.who.who;
     if (options_.user.empty()) {
+        if (options_.password_stdin)
+            throw usage_error("--password-stdin needs --user NAME or the variable REGISTRY_USER");
+        if (!options_.password.empty())
+            terminal::standard().warning("a password without a user is not used: give --user or REGISTRY_USER");
         const auto environment = docker_environment::from([](const char* name) { return std::getenv(name); });
         std::string path = address().prefix;
         path.erase(0, path.find_first_not_of('/'));
@@ -173,6 +247,8 @@ void session::find_credentials()
         return;
     }
     std::string password = options_.password;
+    if (options_.password_stdin && options_.repos_from == "-")
+        throw usage_error("--password-stdin and --repos-from - cannot both read standard input");
     if (options_.password_stdin) {
         std::getline(std::cin, password);
         if (!password.empty() && password.back() == '\r')
@@ -205,9 +281,11 @@ const crawl_options& session::connection()
     http.user_agent = "regsweep/" REGSWEEP_VERSION;
     http.retry.retries = options_.retries;
     http.proxies = http::proxy_settings::from_environment();
-    http.on_warning = [](const std::string& text) { terminal::standard().warning(text); };
-    if (address().server.tls)
-        http.tls = tls();
+    http.on_warning = [said = std::make_shared<said_once>()](const std::string& text) {
+        if (said->first(text))
+            terminal::standard().warning(text);
+    };
+    http.tls = tls(); // a token server or a redirect may be https where the registry is not
     connected_ = true;
     return crawl_;
 }
@@ -256,7 +334,7 @@ session::crawled session::crawl(bool resume)
         outcome.emplace(run.run(*builder));
     }
     if (!*outcome && !builder->failed())
-        throw failure(outcome->error());
+        throw failure(explain_catalog(outcome->error()));
     auto made = builder->finish(); // where writing failed, this says why
     index done = std::move(made).value();
     auto summary = done.summary().value();

@@ -65,7 +65,10 @@ struct client::impl : connection_environment
 
     endpoint& at(const origin& server);
     awaitable<result<void>> attempt(endpoint& to, const request& rq, response& rs);
-    awaitable<result<void>> wait_for_turn();
+    bool ready() const noexcept;
+    awaitable<void> sleep_until(clock::time_point when);
+    awaitable<result<void>> take_turn();
+    void watch_limit(const response& rs);
     void write_head(const endpoint& to, const request& rq, std::string& head) const;
     result<std::string> redirect_target(endpoint*& to, const request& rq, const response& rs);
     void start_ticking();
@@ -75,6 +78,7 @@ struct client::impl : connection_environment
     std::unique_ptr<asio::ssl::context> tls_context;
     retry_policy policy;
     rate_limiter limiter;
+    rate_limit_watch limit_watch;
     std::vector<std::unique_ptr<endpoint>> endpoints;
     std::vector<connection*> busy;
     std::vector<timer*> sleeping;
@@ -180,21 +184,51 @@ awaitable<result<void>> client::impl::attempt(endpoint& to, const request& rq, r
     }
 }
 
-awaitable<result<void>> client::impl::wait_for_turn()
+bool client::impl::ready() const noexcept
 {
-    while (!cancelled) {
-        const auto now = clock::now();
-        if (!options.pause->closed(now))
-            break;
-        timer pause(context, options.pause->until());
-        sleeping.push_back(&pause);
-        error_code ec;
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable_t<executor>(), ec));
-        std::erase(sleeping, &pause);
-    }
+    return !limiter.limited() && !options.pause->spaced() && !cancelled && !options.pause->closed(clock::now());
+}
+
+awaitable<void> client::impl::sleep_until(clock::time_point when)
+{
+    if (cancelled)
+        co_return;
+    timer pause(context, when);
+    sleeping.push_back(&pause);
+    error_code ec;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable_t<executor>(), ec));
+    std::erase(sleeping, &pause);
+}
+
+awaitable<result<void>> client::impl::take_turn()
+{
+    auto now = clock::now();
+    if (const auto slot = limiter.reserve(now); slot > now)
+        co_await sleep_until(slot);
+    now = clock::now();
+    if (const auto slot = options.pause->reserve(now); slot > now)
+        co_await sleep_until(slot);
+    while (!cancelled && options.pause->closed(clock::now()))
+        co_await sleep_until(options.pause->until());
     if (cancelled)
         co_return error(errc::cancelled, {});
     co_return result<void>();
+}
+
+// Slows down for everybody before the server's rate limit is used up.
+void client::impl::watch_limit(const response& rs)
+{
+    const auto now = parse_rate_limit(rs.header("ratelimit-limit"), rs.header("ratelimit-remaining"));
+    if (!now)
+        return;
+    const auto between = limit_watch.update(*now);
+    if (!between)
+        return;
+    if (between->count() != 0 && !options.pause->spaced() && options.on_warning)
+        options.on_warning("the registry's rate limit is nearly used up (" + std::to_string(now->remaining) + " of " +
+                           std::to_string(now->limit) + " requests in " + std::to_string(now->window.count()) +
+                           " s are left): requests are sent at the pace it allows from here on");
+    options.pause->space(*between);
 }
 
 // Where a redirect leads; changes `to` when that is another origin.
@@ -256,25 +290,23 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
     endpoint* target = &to;
     request current = rq;
     unsigned redirects = 0;
+    bool has_turn = rq.has_turn;
     std::uint64_t served = self.served;
     unsigned fruitless = 0; // refusals in a row without anybody served meanwhile
     for (unsigned attempt = 1;; ++attempt) {
-        const auto now = clock::now();
-        if (self.limiter.limited()) {
-            const auto slot = self.limiter.reserve(now);
-            if (slot > now)
-                co_await wait_until(slot);
-        }
-        if (self.cancelled || self.options.pause->closed(now)) {
-            auto ready = co_await self.wait_for_turn();
+        if (self.cancelled || (!has_turn && !self.ready())) {
+            auto ready = co_await self.take_turn();
             if (!ready)
                 co_return ready;
         }
+        has_turn = false;
         auto done = co_await self.attempt(*target, current, rs);
         std::optional<std::chrono::milliseconds> wanted;
         if (done) {
             if (rs.has_header("warning"))
                 self.warn(rs);
+            if (rs.has_header("ratelimit-remaining"))
+                self.watch_limit(rs);
             if (is_redirect(rs.status) && may_redirect(rq.verb) && !rs.header("location").empty()) {
                 if (++redirects > self.options.redirects)
                     co_return error(errc::redirect_refused,
@@ -322,14 +354,17 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
 
 awaitable<void> client::wait_until(clock::time_point when)
 {
-    impl& self = *impl_;
-    if (self.cancelled)
-        co_return;
-    timer pause(self.context, when);
-    self.sleeping.push_back(&pause);
-    error_code ec;
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable_t<executor>(), ec));
-    std::erase(self.sleeping, &pause);
+    return impl_->sleep_until(when);
+}
+
+bool client::ready() const noexcept
+{
+    return impl_->ready();
+}
+
+awaitable<result<void>> client::take_turn()
+{
+    return impl_->take_turn();
 }
 
 void client::cancel()

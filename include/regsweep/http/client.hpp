@@ -63,6 +63,12 @@ public:
     /// `redirect_refused`, `cancelled`. Both must live until it returns.
     awaitable<result<void>> send(endpoint& to, const request& rq, response& rs);
 
+    /// Whether a request would be sent at once: there is neither a rate limit nor a pause.
+    bool ready() const noexcept;
+    /// Waits for the turn of one request, as `send` does unless `request::has_turn` says that it was done: for requests
+    /// with credentials that may expire while they wait. Fails with `errc::cancelled`.
+    awaitable<result<void>> take_turn();
+
     /// Waits until `when`, or less if the client is cancelled.
     awaitable<void> wait_until(clock::time_point when);
 

@@ -36,6 +36,7 @@ struct request
     std::string_view authorization; ///< value of `Authorization`, none if empty
     std::string_view content_type;
     std::string_view body; ///< sent with a Content-Length for PUT and POST
+    bool has_turn = false; ///< `client::take_turn` was awaited for it
 };
 
 /// An answer. Reused from request to request, it allocates nothing once it has grown.
