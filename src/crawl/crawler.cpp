@@ -226,8 +226,8 @@ awaitable<void> crew::rest_in(std::vector<timer*>& list, timer& bed)
 // A request has been answered: what that teaches of how many there may be.
 void crew::one_is_through()
 {
-    publish();
     const unsigned before = busy_--;
+    publish();
     // A request that was repeated met a registry that was too busy, or close to it.
     if (!control_.answered(http::clock::now(), before, client_.stats().retries))
         return;
