@@ -307,8 +307,28 @@ def bench_plan(options, folder):
     note("plan", "the same, peak MiB", f"{peak / 1024:.0f}", "<= 300")
 
 
+def bench_adaptive(options, folder):
+    registry = Registry(folder)
+    index = os.path.join(folder, "adaptive.db")
+    with registry.child:
+        registry.fill(40, 200)
+
+        def rate(*args):
+            return statistics.median(crawl(options, registry.address, index, *args)["rate"]
+                                     for _ in range(options.rounds))
+
+        fixed = {n: rate("--concurrency", str(n)) for n in (4, 8, 16, 32, 64, 128)}
+        best = max(fixed, key=fixed.get)
+        found = rate()
+    note("adaptive", f"docker-registry: found by itself / best fixed level ({best})", f"{found / fixed[best]:.2f}", ">= 0.95")
+    server, address = fake(options, "--repos", "4", "--tags", "1000", "--rate-limit", "200")
+    with server:
+        got = crawl(options, address, os.path.join(folder, "limited.db"))
+    note("adaptive", "200 requests/s allowed, 429 above: tags/s", f"{got['rate']:.0f}", ">= 190")
+
+
 SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry, "sweep": bench_sweep,
-            "plan": bench_plan}
+            "plan": bench_plan, "adaptive": bench_adaptive}
 
 
 def machine():
