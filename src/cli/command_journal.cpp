@@ -190,7 +190,7 @@ int restore(session& s, const restore_options& how)
         outcome.emplace(run.restore(records, id, how.repositories, how.dry_run, known ? &*known : nullptr));
     }
     if (known)
-        s.save(*known);
+        save_index(s, *known);
     const auto done = std::move(*outcome).value();
     output out;
     if (s.options().output == output_format::json) {

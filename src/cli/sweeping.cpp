@@ -238,6 +238,15 @@ void tell_exceptions(const std::vector<sweep_exception>& list, std::string_view 
                                    e.digest.to_string() + " " + std::string(what) + ": " + e.why);
 }
 
+void save_index(session& s, const index& changed)
+{
+    // A crawl that has just made a JSON cache leaves an index that, unlike one read from it, names its registry.
+    if (s.index_file().extension() == ".json")
+        changed.write_json(s.index_file()).value();
+    else
+        s.save(changed);
+}
+
 std::string progress_line(const sweep_progress& now, double seconds)
 {
     const double rate = static_cast<double>(now.done) / std::max(seconds, 0.001);
@@ -261,7 +270,7 @@ int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
         outcome.emplace(run.run(what, records, known));
     }
     if (known != nullptr)
-        s.save(*known);
+        save_index(s, *known);
     if (const auto number = run.progress().run; !*outcome && number != 0)
         terminal::standard().info("what was deleted until then is in the journal, see regsweep journal " +
                                   std::to_string(number) + " and regsweep restore " + std::to_string(number));

@@ -57,6 +57,9 @@ bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how);
 /// Carries the plan out, shows what became of it, and returns the exit status. `known`, which may be null, follows.
 int sweep(session& s, const plan& what, const sweep_flags& how, index* known);
 
+/// Stores what was changed of the index, where that is a JSON cache.
+void save_index(session& s, const index& changed);
+
 /// The progress line of a sweep or restore.
 std::string progress_line(const sweep_progress& now, double seconds);
 
