@@ -3,6 +3,7 @@
 #include "regsweep/registry/manifest.hpp"
 #include "regsweep/registry/pagination.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <unordered_set>
 
@@ -42,6 +43,14 @@ bool may_be_index(media_type type) noexcept
     return is_index(type) || type == media_type::unknown;
 }
 
+// Whether a text that cannot be read as an index might be meant as one.
+bool mentions_manifests(std::string_view body)
+{
+    constexpr std::string_view name = "manifests";
+    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+    return std::search(body.begin(), body.end(), name.begin(), name.end(), same) != body.end();
+}
+
 // Reads the children of one index; notes them, and which of them may be indexes to be read too.
 awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases, const std::string& repository,
                                    const digest& id, live_state& into, std::vector<digest>& more)
@@ -55,7 +64,7 @@ awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases
     into.types[id] = (*found)->type;
     auto children = parse_children((*found)->body);
     if (!children) {
-        if ((*found)->type == media_type::unknown && (*found)->body.find("\"manifests\"") == std::string::npos)
+        if ((*found)->type == media_type::unknown && !mentions_manifests((*found)->body))
             co_return result<void>(); // no index, whatever else it is
         error e = children.error();
         e.request = "GET " + repository + "@" + id.to_string();
