@@ -36,6 +36,7 @@ p { margin: 0; }
 .up { color: var(--good); } .down { color: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 12px; }
 .charts .card { min-width: 0; }
+@media (min-width: 1000px) { .charts .card:last-child:nth-child(odd) { grid-column: 1 / -1; } }
 .wide { margin-top: 12px; overflow-x: auto; }
 svg { display: block; width: 100%; height: auto; margin-top: 8px; }
 svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
@@ -48,12 +49,15 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-nu
 th, td { text-align: right; padding: 4px 8px; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.text { text-align: left; white-space: normal; }
+th.text, td.text { text-align: left; white-space: normal; }
 tr:last-child td { border-bottom: 0; }
 @media print {
   :root { --page: #fff; --card: #fff; --ink: #000; --quiet: #444; --line: #bbb; --a: #1f5fbf; --b: #b25a00;
     --bad: #c0262d; --good: #18794e; --shade: #eee; color-scheme: light; }
-  .card { break-inside: avoid; } main { padding: 0; max-width: none; } .wide { overflow: visible; }
+  .card { break-inside: avoid; } main { padding: 0; max-width: none; }
+  .charts { grid-template-columns: 1fr 1fr; } .tiles { grid-template-columns: repeat(auto-fit, minmax(110px, 1fr)); }
+  .tile b { font-size: 20px; } .charts .card:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  th, td { padding: 3px 4px; font-size: 11px; } .wide { overflow: visible; }
 }
 </style>
 </head>
@@ -65,8 +69,7 @@ const std::string_view page_before_earlier = R"page(</script>
 <script type="application/json" id="earlier">)page";
 
 const std::string_view page_end = R"page(</script>
-<script>
-"use strict";
+<script type="module">
 const report = JSON.parse(document.getElementById("report").textContent);
 const earlier = JSON.parse(document.getElementById("earlier").textContent);
 const page = document.getElementById("page");
@@ -124,7 +127,8 @@ function nines(run) {
   return out;
 }
 
-const width = 520, height = 250, left = 52, right = 14, top = 12, bottom = 40;
+const narrow = matchMedia("(max-width: 560px)").matches;
+const height = 250, left = 52, right = 14, top = 12, bottom = 40;
 
 function nice(low, high, wanted) {
   const span = Math.max(high - low, 1e-9), raw = span / wanted, power = 10 ** Math.floor(Math.log10(raw));
@@ -136,7 +140,7 @@ function nice(low, high, wanted) {
 function decades(low, high) {
   const out = [];
   for (let p = Math.floor(Math.log10(low)); 10 ** p <= high * 1.0001; ++p)
-    for (const f of high / low > 1000 ? [1] : [1, 2, 5])
+    for (const f of high / low > 500 ? [1] : [1, 2, 5])
       if (f * 10 ** p >= low * 0.9999 && f * 10 ** p <= high * 1.0001) out.push(f * 10 ** p);
   return out;
 }
@@ -144,7 +148,7 @@ function decades(low, high) {
 // A chart of lines. spec: x {low, high, ticks, label, name}, y {low, high, log, label, name}, lines [{points, colour,
 // dash, dots, name, show}], shade [from, to] in x, marks [x].
 function chart(spec) {
-  const { x, y } = spec;
+  const { x, y } = spec, width = spec.width || (narrow ? 360 : 520);
   const scaled = (v) => y.log ? Math.log10(v) : v;
   const px = (v) => left + (v - x.low) / (x.high - x.low || 1) * (width - left - right);
   const py = (v) => height - bottom -
@@ -153,7 +157,7 @@ function chart(spec) {
   if (spec.shade && spec.shade[1] > spec.shade[0]) {
     svg.append(make("rect", { x: px(spec.shade[0]), y: top, width: px(spec.shade[1]) - px(spec.shade[0]),
       height: height - top - bottom, fill: "var(--shade)" }));
-    svg.append(make("text", { x: px(spec.shade[0]) + 5, y: top + 14 }, "warm-up"));
+    svg.append(make("text", { x: px(spec.shade[0]) + 5, y: height - bottom - 6 }, "warm-up"));
   }
   for (const v of y.log ? decades(y.low, y.high) : nice(y.low, y.high, 5)) {
     svg.append(make("line", { class: "grid", x1: left, x2: width - right, y1: py(v), y2: py(v) }));
@@ -183,14 +187,21 @@ function card(title, explained, lines, ...rest) {
   }));
   return make("section", { class: "card" }, make("h2", {}, title), make("p", { class: "quiet" }, explained), marks, rest);
 }
-const top_of = (lines) => Math.max(1e-9, ...lines.flatMap((l) => l.points.map((p) => p[1]))) * 1.08;
+function top_of(lines) {
+  const high = Math.max(1e-9, ...lines.flatMap((l) => l.points.map((p) => p[1]))) * 1.04;
+  const ticks = nice(0, high, 5);
+  return ticks.length > 1 ? Math.ceil(high / ticks[1]) * ticks[1] : high;
+}
+// From one line of the scale to another, around all that is shown.
 function log_range(lines) {
   const all = lines.flatMap((l) => l.points.map((p) => p[1])).filter((v) => v > 0);
-  const low = Math.min(...all, 1), high = Math.max(...all, low * 10);
-  const steps = (v, up) => { const p = 10 ** Math.floor(Math.log10(v)); const f = v / p;
-    return p * (up ? (f <= 1 ? 1 : f <= 2 ? 2 : f <= 5 ? 5 : 10) : (f >= 5 ? 5 : f >= 2 ? 2 : 1)); };
-  return all.length ? { low: steps(Math.min(...all), false), high: steps(Math.max(...all) * 1.02, true) } :
-    { low: 0.1, high: 10 };
+  if (!all.length) return { low: 0.1, high: 10 };
+  const low = Math.min(...all), high = Math.max(...all), wide = high / low > 200;
+  const factors = wide ? [1, 10] : [1, 2, 5, 10];
+  const decade = (v) => 10 ** Math.floor(Math.log10(v));
+  const below = factors.filter((f) => f * decade(low) <= low * 1.0001).pop() * decade(low);
+  const above = factors.find((f) => f * decade(high) >= high * 0.9999) * decade(high);
+  return { low: below, high: Math.max(above, below * 10) };
 }
 
 // --- which runs to show
@@ -229,12 +240,13 @@ if (earlier)
 
 if (best) {
   const l = best.latency_ms, o = before ? before.latency_ms : {};
-  const how = best.wanted_rate === null ? `with ${best.concurrency} connection${best.concurrency === 1 ? "" : "s"}` :
-    `of ${digits(best.wanted_rate)} wanted`;
+  const how = best.wanted_rate === null ? `at ${best.concurrency} connection${best.concurrency === 1 ? "" : "s"}` :
+    `of ${digits(best.wanted_rate)}/s wanted`;
   page.append(make("div", { class: "tiles" },
-    report.limit ? tile("Limit", found === null ? "none" : digits(found), found === null ? "" : "requests/s",
+    report.limit ? tile("Limit", found === null ? "none" : digits(found), found === null ? "" : "/s",
       make("span", { class: "quiet" }, `p99 \u2264 ${ms(report.limit.slo_p99_ms)} for ${report.limit.hold_seconds} s`)) : null,
-    tile("Rate " + how, digits(best.good_rate), "requests/s", difference(best.good_rate, before && before.good_rate, false)),
+    report.limit ? null : tile("Rate " + how, digits(best.good_rate), "/s",
+      difference(best.good_rate, before && before.good_rate, false)),
     tile("Half within (p50)", digits(l.p50), "ms", difference(l.p50, o.p50, true)),
     tile("99 % within (p99)", digits(l.p99), "ms", difference(l.p99, o.p99, true)),
     tile("Slowest", digits(l.max), "ms", difference(l.max, o.max, true)),
@@ -263,7 +275,7 @@ if (runs.length > 1) {
   }
   charts.append(card("Rate at each concurrency", "More connections help up to where this goes flat.", rates,
     chart({ title: "rate at each concurrency", x, y: { low: 0, high: top_of(rates) }, lines: rates })));
-  charts.append(card("Latency at each concurrency", "Milliseconds; each line on the scale is a step of 2, 5 or 10.", times,
+  charts.append(card("Latency at each concurrency", "Milliseconds, on a logarithmic scale.", times,
     chart({ title: "latency at each concurrency", x, y: { ...log_range(times), log: true }, lines: times })));
 }
 
@@ -283,7 +295,8 @@ function seconds_axis(high) { return nice(0, high, 6).map((v) => [v, tick(v)]); 
 const whole = (run) => run.series.filter((s, i) => s.seconds >= 0.5 || run.series.length === 1);
 if (best && best.series.length) {
   const points = (run, f) => whole(run).map((s) => [s.begin + s.seconds / 2, f(s), `${s.begin} s: ${digits(f(s))}`]);
-  const end = (run) => run ? Math.max(...run.series.map((s) => s.begin + s.seconds)) : 0;
+  // A load ends a little before or after a whole second: the scale need not show that.
+  const end = (run) => run ? Math.round(Math.max(...run.series.map((s) => s.begin + s.seconds)) * 20) / 20 : 0;
   const x = { low: 0, high: Math.max(end(best), end(before)), label: "seconds" };
   x.ticks = seconds_axis(x.high);
   const warm = best.series.filter((s) => s.warmup);
@@ -302,21 +315,23 @@ if (best && best.series.length) {
 }
 
 if (best && best.requests) {
+  // Where it stands in the last row alone it takes the whole row.
+  const alone = charts.children.length % 2 === 0 && matchMedia("(min-width: 1000px)").matches;
   const lines = [{ points: nines(best), colour: "var(--a)", name: runs.length > 1 ? `${best.concurrency} connections` : "now" }];
   if (before && before.requests) lines.push({ points: nines(before), colour: "var(--quiet)", dash: true, name: "earlier" });
   const high = Math.max(...lines.flatMap((l) => l.points.map((p) => p[0])), 1);
   const names = ["0", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999", "99.999999"];
   const ticks = names.map((n, i) => [i, n + " %"]).filter((t) => t[0] <= high);
-  ticks.splice(1, 0, [Math.log10(2), "50 %"]);
+  ticks.splice(0, 1, [Math.log10(2), "50 %"]);
   charts.append(card("Latency percentiles", "This share of the answers took at most so many milliseconds.", lines,
-    chart({ title: "latency percentiles", x: { low: 0, high, ticks, label: "of all requests" },
+    chart({ title: "latency percentiles", width: alone ? 1060 : 0, x: { low: 0, high, ticks, label: "of all requests" },
       y: { ...log_range(lines), log: true }, lines })));
 }
 
 // --- tables
 
 function table(head, rows) {
-  return make("table", {}, make("thead", {}, make("tr", {}, head.map((h) => make("th", {}, h)))),
+  return make("table", {}, make("thead", {}, make("tr", {}, head.map((h) => make("th", h === "outcome" ? { class: "text" } : {}, h)))),
     make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell) =>
       make("td", cell && cell.text !== undefined ? { class: "text" } : {}, cell && cell.text !== undefined ? cell.text : cell))))));
 }
