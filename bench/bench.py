@@ -327,8 +327,57 @@ def bench_adaptive(options, folder):
     note("adaptive", "200 requests/s allowed, 429 above: tags/s", f"{got['rate']:.0f}", ">= 190")
 
 
+def load(options, address, *args):
+    """One run of `regsweep bench`, 32 connections unless told otherwise."""
+    _, _, _, text = run([options.regsweep, "bench", "-q", "-reg", address, "--op", "get", "--output", "json",
+                           "--concurrency", "32", *args])
+    result = json.loads(text)["runs"][0]
+    if result["errors"]:
+        sys.exit(f"regsweep bench met failures: {result['failures']}")
+    return result
+
+
+def wrk_percentiles(url, seconds, script):
+    """Milliseconds of p50, p90 and p99."""
+    _, _, _, text = run(["wrk", "-t1", "-c32", f"-d{seconds}", "--latency", "-s", script, url])
+    factor = {"us": 1e-3, "ms": 1, "s": 1e3}
+    found = re.findall(r"^ +(50|90|99)% +([\d.]+)(us|ms|s)$", text, re.M)
+    return {f"p{p}": float(value) * factor[unit] for p, value, unit in found}
+
+
+def bench_load(options, folder):
+    seconds = str(options.seconds)
+    server, address = fake(options, "--repos", "100", "--tags", "1000", "--variants", "64")
+    with server:
+        url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.7"
+        ratio, mine, theirs = ratio_rounds(
+            options.rounds, lambda: load(options, address, "-c", "None", "--duration", seconds)["rate"],
+            lambda: wrk(url, options.seconds))
+        held = min(load(options, address, "-c", "None", "--duration", seconds, "--rate", str(int(mine * part)))["rate"]
+                   / int(mine * part) for part in (0.2, 0.5, 0.8))
+    note("load", "bench of the fake registry, requests/s", f"{mine:,.0f}")
+    note("load", "wrk -t1 -c32 of the same, requests/s", f"{theirs:,.0f}")
+    note("load", "bench / wrk, median of ratios", f"{ratio:.2f}", ">= 0.95")
+    note("load", "open loop at 0.2, 0.5, 0.8 of that: least part of its rate", f"{held:.3f}", ">= 0.99")
+    registry = Registry(folder)
+    with registry.child:
+        script = lua_script(folder, registry.fill(10, 100))
+        index = os.path.join(folder, "load.db")
+        crawl(options, registry.address, index)
+        url = f"http://{registry.address}/"
+        ratios = {"p50": [], "p90": [], "p99": []}
+        for _ in range(options.rounds):
+            ours = load(options, registry.address, "-c", index, "--order", "listed", "--duration", seconds)
+            theirs = wrk_percentiles(url, options.seconds, script)
+            for p in ratios:
+                ratios[p].append(ours["latency_ms"][p] / theirs[p])
+    for p, values in ratios.items():
+        note("load", f"{p} at docker-registry, bench / wrk, median of ratios", f"{statistics.median(values):.2f}",
+             "0.95 to 1.05")
+
+
 SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry, "sweep": bench_sweep,
-            "plan": bench_plan, "adaptive": bench_adaptive}
+            "plan": bench_plan, "adaptive": bench_adaptive, "load": bench_load}
 
 
 def machine():
