@@ -202,6 +202,7 @@ void load_thread::choose(http::request& rq, access& rights, operation& op)
     rq.verb = op == operation::head ? http::method::head : http::method::get;
     rq.target = list.path(choice.target);
     rq.accept = accept_of(op);
+    rq.has_turn = true; // the schedule says when: a pace that the registry asks for would hide what it can serve
     rights = rights_of(op, list.repository(choice.target));
 }
 

@@ -152,6 +152,19 @@ BOOST_AUTO_TEST_CASE(does_not_repeat_a_failure)
     BOOST_TEST(out.first_failure.find("503") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(keeps_its_own_pace_whatever_the_registry_announces)
+{
+    auto how = options();
+    how.extra_headers = {{"RateLimit-Limit", "100;w=21600"}, {"RateLimit-Remaining", "1"}};
+    fake_registry strict(how);
+    strict.start();
+    load.address = registry_address::parse(strict.url()).value();
+    load_targets all("", 100);
+    all.add_manifest(strict.synthetic().repository_name(0), "1.0.0");
+    const auto out = load_generator(load, all).run(); // at that pace it would take hours
+    BOOST_TEST(out.requests == 100U);
+}
+
 BOOST_AUTO_TEST_CASE(waits_a_little_where_nobody_listens)
 {
     const auto all = targets();
