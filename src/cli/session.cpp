@@ -160,6 +160,8 @@ session::session(cli::options given) : options_(std::move(given))
     crawl_.threads = options_.threads;
     crawl_.page_size = options_.page_size;
     crawl_.patterns = options_.patterns;
+    if (options_.password_stdin && options_.repos_from == "-")
+        throw usage_error("--password-stdin and --repos-from - cannot both read standard input");
     if (!options_.repos_from.empty())
         read_names();
     if (options_.cache.empty())
@@ -247,8 +249,6 @@ void session::find_credentials()
         return;
     }
     std::string password = options_.password;
-    if (options_.password_stdin && options_.repos_from == "-")
-        throw usage_error("--password-stdin and --repos-from - cannot both read standard input");
     if (options_.password_stdin) {
         std::getline(std::cin, password);
         if (!password.empty() && password.back() == '\r')

@@ -402,6 +402,8 @@ error status_error(const request& rq, const response& rs)
     out.http_status = rs.status;
     if (const auto wait = rs.header("retry-after"); !wait.empty())
         out.detail = "the registry asks to try again after " + printable(wait, 64) + " (Retry-After)";
+    if (rs.status == 407)
+        out.detail = "the proxy wants other credentials; give them in the proxy variable, http_proxy or https_proxy";
     if (rs.body.empty() || rs.body.size() > 64 * 1024)
         return out;
     error_code ec;

@@ -177,7 +177,7 @@ awaitable<result<void>> connection::tunnel()
     auto got = co_await read(true, answer); // a 2xx answer to CONNECT has no body (RFC 9110 section 9.3.6)
     if (!got)
         co_return got;
-    if (answer.status == 407)
+    if (answer.status == 407 || answer.status == 401) // tinyproxy's way
         co_return error(errc::connect_failed, "the proxy " + peer_.through->server.to_string() +
                                                   " wants other credentials; give them in the proxy variable");
     if (answer.status / 100 != 2)

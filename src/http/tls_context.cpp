@@ -95,13 +95,14 @@ result<void> add_client_certificate(ssl::context& context, const tls_options& op
     // Later handshakes need no passphrase; the callback's captures end here.
     error_code ignored;
     context.set_password_callback([](std::size_t, ssl::context::password_purpose) { return std::string(); }, ignored);
+    const auto reason = ERR_GET_REASON(static_cast<unsigned long>(ec.value()));
+    if (ec.category() == boost::asio::error::get_ssl_category() && reason == X509_R_KEY_VALUES_MISMATCH)
+        return error(errc::tls_failed,
+                     key.string() + ": the key does not belong to the certificate in " + options.client_cert.string());
     if (ec && asked)
         return error(errc::tls_failed, key.string() + ": the key is encrypted and its passphrase is missing or wrong");
     if (ec)
         return unusable(key, "private key", ec);
-    if (SSL_CTX_check_private_key(context.native_handle()) != 1)
-        return error(errc::tls_failed,
-                     key.string() + ": the key does not belong to the certificate in " + options.client_cert.string());
     return {};
 }
 
