@@ -77,43 +77,53 @@ awaitable<result<bool>> sweeper::impl::is_open_still(const journal_entry& entry,
 awaitable<std::optional<journal_outcome>> sweeper::impl::look_up(const journal_entry& entry)
 {
     auto lease = co_await leases.get();
-    for (bool again = false;; again = true) {
-        const auto open = co_await is_open_still(entry, lease.buffers());
-        if (!open && open.error().is(errc::cancelled)) {
-            fail_for_good(open.error());
-            co_return std::nullopt;
-        }
-        if (!open) {
-            report.failed.push_back(
-                {entry.repository, entry.digest, entry.tags,
-                 "run " + std::to_string(entry.run) +
-                     " was cut short, and what became of this cannot be looked up: " + open.error().message()});
-            co_return std::nullopt;
-        }
-        if (!*open)
-            co_return journal_outcome{entry.id, journal_state::done, "looked up after the run was cut short"};
-        if (again || !is_recent(entry))
-            co_return journal_outcome{entry.id, journal_state::failed,
-                                      "the run was cut short before it was carried out"};
-        co_await client.wait_until(http::clock::now() + second_look);
+    const auto open = co_await is_open_still(entry, lease.buffers());
+    if (!open && open.error().is(errc::cancelled)) {
+        fail_for_good(open.error());
+        co_return std::nullopt;
     }
+    if (!open) {
+        report.failed.push_back(
+            {entry.repository, entry.digest, entry.tags,
+             "run " + std::to_string(entry.run) +
+                 " was cut short, and what became of this cannot be looked up: " + open.error().message()});
+        co_return std::nullopt;
+    }
+    if (*open)
+        co_return journal_outcome{entry.id, journal_state::failed, "the run was cut short before it was carried out"};
+    co_return journal_outcome{entry.id, journal_state::done, "looked up after the run was cut short"};
 }
 
 awaitable<void> sweeper::impl::repair(std::vector<journal_entry> entries, index* known,
                                       std::vector<journal_outcome>& outcomes)
 {
     std::vector<const journal_entry*> went;
+    std::vector<const journal_entry*> left;
+    for (const auto& entry : entries)
+        left.push_back(&entry);
+    std::vector<const journal_entry*> again;
+    bool last = false;
     auto each = [&](std::size_t i) -> awaitable<void> {
         if (fatal)
             co_return;
-        auto outcome = co_await look_up(entries[i]);
+        auto outcome = co_await look_up(*left[i]);
         if (!outcome)
             co_return;
+        if (!last && outcome->state == journal_state::failed && is_recent(*left[i])) {
+            again.push_back(left[i]);
+            co_return;
+        }
         if (outcome->state == journal_state::done)
-            went.push_back(&entries[i]);
+            went.push_back(left[i]);
         outcomes.push_back(*std::move(outcome));
     };
-    co_await for_each_parallel(entries.size(), options.concurrency, each);
+    co_await for_each_parallel(left.size(), options.concurrency, each);
+    if (!again.empty()) {
+        co_await client.wait_until(http::clock::now() + second_look);
+        last = true;
+        left = std::move(again);
+        co_await for_each_parallel(left.size(), options.concurrency, each);
+    }
     if (known == nullptr || went.empty())
         co_return;
     auto done = known->begin();
