@@ -376,8 +376,92 @@ def bench_load(options, folder):
              "0.95 to 1.05")
 
 
+class Nginx:
+    """nginx with TLS before `upstream`, one process, keep-alive on both sides."""
+
+    def __init__(self, folder, upstream, log=False):
+        self.folder = tempfile.mkdtemp(prefix="nginx-", dir=folder)
+        self.port = free_port()
+        self.certificate = os.path.join(self.folder, "server.pem")
+        self.log = os.path.join(self.folder, "access.log")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        os.path.join(self.folder, "server.key"), "-out", self.certificate],
+                       check=True, stderr=subprocess.DEVNULL)
+        access = f"access_log {self.log} connections buffer=64k;" if log else "access_log off;"
+        paths = "".join(f"{kind}_temp_path {self.folder}/{kind};"
+                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config = os.path.join(self.folder, "nginx.conf")
+        with open(config, "w") as f:
+            f.write(f"daemon off; master_process off; pid {self.folder}/pid; error_log stderr error;"
+                    f"events {{ worker_connections 1024; }} http {{ {paths}"
+                    f"log_format connections '$connection $ssl_session_reused'; {access}"
+                    f"upstream registry {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}"
+                    f"server {{ listen 127.0.0.1:{self.port} ssl; ssl_certificate server.pem;"
+                    "ssl_certificate_key server.key; keepalive_requests 100000000; location / {"
+                    "proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection '';"
+                    "proxy_set_header Host $http_host; } } }")
+        self.child = Child(["nginx", "-e", "stderr", "-p", self.folder, "-c", config])
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        sys.exit("nginx does not listen")
+
+    @property
+    def address(self):
+        return f"https://127.0.0.1:{self.port}"
+
+
+def bench_tls(options, folder):
+    server, address = fake(options, "--repos", "10", "--tags", "3000")
+    index = os.path.join(folder, "tls.db")
+    path = "/v2/synthetic/repo-000001/manifests/1.0.0"
+    with server:
+        front = Nginx(folder, address)
+        trust = ["--verify", front.certificate, "--concurrency", "32"]
+        with front.child:
+            ratio, mine, theirs = ratio_rounds(options.rounds,
+                                               lambda: crawl(options, front.address, index, *trust)["rate"],
+                                               lambda: wrk(front.address + path, options.seconds))
+        front = Nginx(folder, address, log=True)
+        with front.child:
+            crawl(options, front.address, index, "--verify", front.certificate, "--concurrency", "32")
+        with open(front.log) as f:
+            connections = dict(line.split() for line in f)
+    resumed = sum(1 for how in connections.values() if how == "r")
+    note("tls", "crawl through nginx with TLS, tags/s (30,000 tags)", f"{mine:,.0f}")
+    note("tls", "wrk -t1 -c32 GET of a manifest, same server, requests/s", f"{theirs:,.0f}")
+    note("tls", "crawl / wrk, median of ratios", f"{ratio:.2f}", ">= 0.7")
+    note("tls", "connections of a crawl with 32 requests in flight", f"{len(connections)}", "<= 33")
+    note("tls", "of their handshakes, one each, shortened by resumption", f"{resumed}")
+
+
+def bench_tokens(options, folder):
+    life = 2
+    server, address = fake(options, "--repos", "1", "--tags", "10000", "--bearer", "bench:secret", "--token-life-ms",
+                           str(life * 1000), "--latency-ms", "20", "--stats")
+    environment = dict(os.environ, REGISTRY_USER="bench", REGISTRY_PASSWORD="secret")
+    with server as process:
+        # A repository by name: without the catalog there is one scope, and so one token at a time.
+        wall, _, _, text = run([options.regsweep, "refresh", "-reg", address, "-c", os.path.join(folder, "tokens.db"),
+                                "--output", "json", "--repo", "synthetic/repo-000000", "--concurrency", "32"],
+                               environment)
+        process.send_signal(signal.SIGTERM)
+        counters = dict(line.split() for line in process.communicate()[0].splitlines())
+    report = json.loads(text)
+    if report["tags"] != 10000 or report["incomplete"]:
+        sys.exit("the crawl did not outlive its tokens")
+    note("tokens", f"requests of a crawl over {life}-second tokens", f"{report['requests']:,}")
+    note("tokens", "seconds it took", f"{wall:.1f}")
+    note("tokens", "tokens fetched", counters["tokens"], f"<= {int(wall / life) + 1}")
+
+
 SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry, "sweep": bench_sweep,
-            "plan": bench_plan, "adaptive": bench_adaptive, "load": bench_load}
+            "plan": bench_plan, "adaptive": bench_adaptive, "load": bench_load, "tls": bench_tls,
+            "tokens": bench_tokens}
 
 
 def machine():

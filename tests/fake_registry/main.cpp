@@ -25,6 +25,7 @@ struct arguments
     bool check_references = false;
     std::string basic;
     std::string bearer;
+    long token_life_ms = 60000;
     double fault_rate = 0;
     unsigned fault_status = 503;
     double reset_rate = 0;
@@ -54,6 +55,7 @@ void add_options(CLI::App& app, arguments& a)
     app.add_option("--client-ca", a.client_ca, "Clients must show a certificate of this CA, PEM file");
     app.add_option("--basic", a.basic, "USER:PASSWORD, HTTP Basic");
     app.add_option("--bearer", a.bearer, "USER:PASSWORD, bearer tokens from /token");
+    app.add_option("--token-life-ms", a.token_life_ms, "How long those tokens live")->capture_default_str();
     app.add_option("--latency-ms", a.latency_ms, "Delay of every answer");
     app.add_option("--idle-timeout-ms", a.idle_timeout_ms, "Close connections without a request for so long");
     app.add_option("--close-after", a.server.requests_per_connection, "Requests on one connection");
@@ -108,6 +110,7 @@ void complete(arguments& a)
         a.server.client_ca = file_text(a.client_ca);
     set_login(a.server.auth, fake_auth_kind::basic, a.basic);
     set_login(a.server.auth, fake_auth_kind::bearer, a.bearer);
+    a.server.auth.lifetime = std::chrono::milliseconds(a.token_life_ms);
 }
 
 void add_rules(fake_registry& registry, const arguments& a)
@@ -128,7 +131,7 @@ void add_rules(fake_registry& registry, const arguments& a)
     add(a.slow_rate, fake_action::wait(std::chrono::milliseconds(a.slow_ms)));
 }
 
-void print_stats(const fake_registry& registry)
+void print_stats(fake_registry& registry)
 {
     const auto counts = registry.counts();
     std::cout << "requests " << counts.requests << "\nmax_concurrent " << counts.max_concurrent << "\nconnections "
@@ -136,6 +139,7 @@ void print_stats(const fake_registry& registry)
               << "\nrate_limited " << counts.rate_limited << "\ncatalog "
               << registry.requests("", fake_endpoint::catalog) << "\ntags "
               << registry.requests("", fake_endpoint::tags);
+    std::cout << "\ntokens " << registry.auth().tokens_issued();
     for (const auto* method : {"HEAD", "GET", "PUT", "DELETE"})
         std::cout << "\nmanifests_" << method << ' ' << registry.requests(method, fake_endpoint::manifests);
     std::cout << std::endl;
