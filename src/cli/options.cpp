@@ -125,30 +125,23 @@ void add_common_options(CLI::App& app, options& into)
         ->group(index);
 
     const std::string crawl = "Crawl";
-    app.add_option("--concurrency", into.concurrency, "Requests in flight")
-        ->check(CLI::Range(1U, 4096U))
-        ->capture_default_str()
-        ->group(crawl);
-    app.add_option("--threads", into.threads, "Threads, each with its own connections")
-        ->check(CLI::Range(1U, 256U))
-        ->capture_default_str()
-        ->group(crawl);
-    app.add_option("--rate", into.rate, "Requests a second at the most; 0 for no limit")
-        ->check(CLI::Range(0.0, 1e6))
-        ->capture_default_str()
-        ->group(crawl);
-    app.add_option("--timeout", into.timeout, "Seconds without a byte after which an answer is given up")
-        ->check(CLI::Range(0.001, 86400.0))
-        ->capture_default_str()
-        ->group(crawl);
-    app.add_option("--retries", into.retries, "Repetitions of a request that failed for a passing reason")
-        ->check(CLI::Range(0U, 1000U))
-        ->capture_default_str()
-        ->group(crawl);
-    app.add_option("--page-size", into.page_size, "Names to ask for in a page")
-        ->check(CLI::Range(1U, 1000000U))
-        ->capture_default_str()
-        ->group(crawl);
+    // The bounds are told when they are broken; in the help they would only make noise.
+    const auto number = [&](const char* name, auto& into_value, auto least, auto most, const char* type,
+                            const char* text) {
+        app.add_option(name, into_value, text)
+            ->check(CLI::Range(least, most).description(""))
+            ->type_name(type)
+            ->group(crawl);
+    };
+    number("--concurrency", into.concurrency, 1U, 4096U, "N",
+           "Requests in flight; without it, as many as the registry serves best");
+    number("--max-concurrency", into.max_concurrency, 1U, 4096U, "N", "Bound of what is found to serve best [256]");
+    number("--threads", into.threads, 1U, 256U, "N", "Threads, each with its own connections [1]");
+    number("--rate", into.rate, 0.0, 1e6, "R", "Requests a second at the most; 0 for no limit [0]");
+    number("--timeout", into.timeout, 0.001, 86400.0, "SECONDS",
+           "Without a byte for so long, an answer is given up [30]");
+    number("--retries", into.retries, 0U, 1000U, "N", "Repetitions of a request that failed for a passing reason [5]");
+    number("--page-size", into.page_size, 1U, 1000000U, "N", "Names to ask for in a page [1000]");
 
     const std::string output = "Output";
     app.add_option("--output", into.output, "Form of the output")

@@ -33,7 +33,8 @@ struct options
     bool use_get_manifest = false;
     log_level level = log_level::info;
     output_format output = output_format::text;
-    unsigned concurrency = 32;
+    unsigned concurrency = 0;
+    unsigned max_concurrency = 256;
     unsigned threads = 1;
     double rate = 0;
     double timeout = 30;

@@ -157,6 +157,7 @@ session::session(cli::options given) : options_(std::move(given))
     if (is_docker_hub(crawl_.address.server.host))
         crawl_.address.server.host = "registry-1.docker.io"; // as Docker does: the short names have no API
     crawl_.concurrency = options_.concurrency;
+    crawl_.max_concurrency = options_.max_concurrency;
     crawl_.threads = options_.threads;
     crawl_.page_size = options_.page_size;
     crawl_.patterns = options_.patterns;
@@ -314,7 +315,8 @@ session::crawled session::crawl(bool resume)
     build.registry = address().canonical();
     build.scope = crawl_scope(how);
     build.resume = resume;
-    build.max_records = std::max<std::size_t>(build.max_records, std::size_t{4} * how.concurrency);
+    build.max_records =
+        std::max<std::size_t>(build.max_records, std::size_t{2} * std::max(how.concurrency, how.max_concurrency));
     if (!index_file_.parent_path().empty() && options_.cache.empty()) {
         std::error_code ec;
         fs::create_directories(index_file_.parent_path(), ec);
