@@ -145,8 +145,9 @@ void add_common_options(CLI::App& app, options& into)
 
     const std::string output = "Output";
     app.add_option("--output", into.output, "Form of the output")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, output_format>{{"text", output_format::text}, {"json", output_format::json}}))
+        ->transform(CLI::CheckedTransformer(std::map<std::string, output_format>{{"text", output_format::text},
+                                                                                 {"json", output_format::json}})
+                        .description(""))
         ->type_name("text|json")
         ->group(output);
     app.add_flag("--count", into.count, "Close with the number of items shown")->group(output);
@@ -156,7 +157,8 @@ void add_common_options(CLI::App& app, options& into)
                                                                              {"warning", log_level::warning},
                                                                              {"error", log_level::error},
                                                                              {"critical", log_level::error}},
-                                            CLI::ignore_case))
+                                            CLI::ignore_case)
+                        .description(""))
         ->type_name("debug|info|warning|error")
         ->group(output);
     app.add_flag("--quiet,-q", into.quiet, "Say nothing on standard error but errors")->group(output);

@@ -124,7 +124,8 @@ void print_text(session& s, const sweep_report& done)
     line("failed", with_commas(done.failed.size()));
     line("dropped", with_commas(done.dropped.size()));
     if (done.removed + done.untagged != 0)
-        line("undo", "regsweep restore " + std::to_string(done.run) + " -reg " + s.options().registry);
+        line("undo", "regsweep restore " + std::to_string(done.run) + " -reg " + s.options().registry +
+                         (s.options().cache.empty() ? "" : " -c " + s.options().cache));
     if (done.removed != 0) {
         line("space", "comes back when the registry collects garbage, e.g. docker-registry garbage-collect CONFIG;");
         line("", "not with --delete-untagged: registry 2.x takes the children of multi-arch images then.");
@@ -147,9 +148,11 @@ void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
                   "Do not check the plan against the live registry right before. Dangerous!")
         ->group(group);
     subcommand.add_option("--delete-rate", into.delete_rate, "Deletions a second at the most; 0 for no limit")
-        ->check(CLI::Range(0.0, 1e6))
+        ->check(CLI::Range(0.0, 1e6).description(""))
+        ->type_name("R")
         ->group(group);
     subcommand.add_option("--max-failures", into.max_failures, "Stop after so many failed deletions; 0 for never")
+        ->type_name("N")
         ->group(group);
 }
 
