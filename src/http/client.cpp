@@ -225,9 +225,9 @@ void client::impl::watch_limit(const response& rs)
     if (!between)
         return;
     if (between->count() != 0 && !options.pause->spaced() && options.on_warning)
-        options.on_warning("the registry's rate limit is nearly used up (" + std::to_string(now->remaining) + " of " +
-                           std::to_string(now->limit) + " requests in " + std::to_string(now->window.count()) +
-                           " s are left): requests are sent at the pace it allows from here on");
+        options.on_warning("the registry's rate limit, " + std::to_string(now->limit) + " requests in " +
+                           std::to_string(now->window.count()) +
+                           " s, is nearly used up: requests are sent at the pace it allows from here on");
     options.pause->space(*between);
 }
 

@@ -105,6 +105,17 @@ BOOST_AUTO_TEST_CASE(variables_in_both_cases)
     BOOST_TEST(!goes_through({}));
 }
 
+BOOST_AUTO_TEST_CASE(docker_hub_has_its_api_under_another_name)
+{
+    // A proxy that lets nobody in: nothing of this leaves the machine.
+    const server_program proxy(tinyproxy({"proxy-user", "proxy-password"}));
+    for (const char* name : {"docker.io", "index.docker.io", "registry-1.docker.io"}) {
+        const auto before = asked(proxy, "CONNECT registry-1.docker.io:443");
+        check_fails(refresh(name, {{"https_proxy", url(proxy)}}), 1, {"wants other credentials"});
+        BOOST_TEST(asked(proxy, "CONNECT registry-1.docker.io:443") > before, name);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(loopback_needs_no_proxy)
 {
     const auto done = refresh(behind.registry.address(), {{"http_proxy", "http://127.0.0.1:1"}});
