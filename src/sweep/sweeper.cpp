@@ -48,6 +48,7 @@ std::vector<std::vector<const plan_step*>> generations(const repository_work& ho
     if (home.children.empty())
         return {steps};
     std::vector<digest> ids;
+    ids.reserve(steps.size());
     for (const plan_step* step : steps)
         ids.push_back(step->id);
     std::unordered_map<digest, std::size_t> level;
@@ -279,6 +280,7 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
     if (stopping())
         co_return;
     std::vector<work_item> items;
+    items.reserve(steps.size());
     for (const plan_step* step : steps)
         items.push_back({step, &home});
     auto fetch = [&](std::size_t i) -> awaitable<void> { co_await prepare(items[i]); };

@@ -99,6 +99,7 @@ awaitable<void> sweeper::impl::repair(std::vector<journal_entry> entries, index*
 {
     std::vector<const journal_entry*> went;
     std::vector<const journal_entry*> left;
+    left.reserve(entries.size());
     for (const auto& entry : entries)
         left.push_back(&entry);
     std::vector<const journal_entry*> again;
@@ -225,6 +226,7 @@ awaitable<void> sweeper::impl::restore_entry(journal& records, const journal_ent
 result<void> sweeper::impl::record_restored(journal& records, index* known)
 {
     std::vector<std::int64_t> ids;
+    ids.reserve(restored.size());
     for (const auto& one : restored)
         ids.push_back(one.entry->id);
     auto done = records.mark_restored(ids);
@@ -248,6 +250,7 @@ awaitable<void> sweeper::impl::restore_repository(journal& records, index* known
                                                   restore_report& out)
 {
     std::vector<digest> ids;
+    ids.reserve(entries.size());
     std::vector<std::vector<digest>> children(entries.size());
     std::vector<std::size_t> plain;
     for (std::size_t i = 0; i != entries.size(); ++i) {
