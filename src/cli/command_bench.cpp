@@ -475,6 +475,8 @@ void print_text(const load_report& report, const load_report* earlier, const std
 {
     output out;
     out << left("registry", 14) << report.registry << "\n" << left("load", 14) << to_string(report.mix) << "\n";
+    if (!report.runs.empty() && report.runs.back().interrupted)
+        out << left("interrupted", 14) << "these are the results so far\n";
     if (report.limit)
         print_limit(out, *report.limit);
     if (report.runs.size() == 1)
