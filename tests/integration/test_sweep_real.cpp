@@ -275,7 +275,10 @@ BOOST_FIXTURE_TEST_CASE(a_registry_that_starts_again_during_a_run, fixture)
     const auto done = sweep.wait();
     BOOST_TEST(done.exit_code == 0, done.err);
     push_client later(registry.address());
-    BOOST_TEST(with_tags(content_of(later)).empty());
+    // Ended in the middle of a deletion, the registry may leave a tag in its list whose manifest is gone.
+    for (const auto& [repository, tags] : content_of(later))
+        for (const auto& [tag, id] : tags)
+            BOOST_TEST(id.empty(), repository << ":" << tag << " is still there: " << id);
     expect(0, {"restore", "last"});
     BOOST_TEST((content_of(later) == before));
 }
