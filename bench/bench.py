@@ -347,13 +347,14 @@ def wrk_percentiles(url, seconds, script):
 
 def bench_load(options, folder):
     seconds = str(options.seconds)
-    server, address = fake(options, "--repos", "100", "--tags", "1000", "--variants", "64")
+    server, address = fake(options, "--repos", "100", "--tags", "4000", "--variants", "64")
     with server:
-        url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.7"
+        url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.0"
+        one = ["-c", "None", "--repo", "synthetic/repo-000001", "--page-size", "1", "--duration", seconds]
         ratio, mine, theirs = ratio_rounds(
-            options.rounds, lambda: load(options, address, "-c", "None", "--duration", seconds)["rate"],
+            options.rounds, lambda: load(options, address, *one)["rate"],
             lambda: wrk(url, options.seconds))
-        held = min(load(options, address, "-c", "None", "--duration", seconds, "--rate", str(int(mine * part)))["rate"]
+        held = min(load(options, address, *one, "--rate", str(int(mine * part)))["rate"]
                    / int(mine * part) for part in (0.2, 0.5, 0.8))
     note("load", "bench of the fake registry, requests/s", f"{mine:,.0f}")
     note("load", "wrk -t1 -c32 of the same, requests/s", f"{theirs:,.0f}")

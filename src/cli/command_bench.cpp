@@ -190,6 +190,7 @@ void read_registry(session& s, const load_options& load, load_targets& into, man
     sample_options how;
     how.names = limits.names;
     how.patterns = limits.patterns;
+    how.page_size = s.options().page_size;
     const bool exact = std::none_of(how.patterns.begin(), how.patterns.end(), [](const std::string& pattern) {
         return pattern.find_first_of("*?[") != std::string::npos;
     });
