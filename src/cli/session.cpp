@@ -340,6 +340,7 @@ session::crawled session::crawl(bool resume)
     auto made = builder->finish(); // where writing failed, this says why
     index done = std::move(made).value();
     auto summary = done.summary().value();
+    warn_of_empty_names(done);
     return {std::move(done), (*outcome).value(), std::move(summary)};
 }
 
@@ -385,6 +386,19 @@ void session::check_registry(const index_summary& summary) const
         throw failure({errc::bad_argument, index_file_.string() + " is the index of " + summary.registry + ", not of " +
                                                address().canonical() +
                                                ": name another file with -c, or replace it with --refresh"});
+}
+
+// A name that was given, not found by the crawl, may be mistyped.
+void session::warn_of_empty_names(const index& made) const
+{
+    std::vector<std::string> given = crawl_.names;
+    std::copy_if(crawl_.patterns.begin(), crawl_.patterns.end(), std::back_inserter(given),
+                 [](const std::string& p) { return p.find_first_of("*?[") == std::string::npos; });
+    for (const auto& name : given) {
+        const auto found = made.find_repository(name).value();
+        if (!found || (found->tags == 0 && found->complete))
+            terminal::standard().warning("the registry has no tags of a repository '" + printable(name) + "'");
+    }
 }
 
 void session::tell_problems(const crawl_report& report)

@@ -59,6 +59,7 @@ public:
 private:
     void find_credentials();
     void read_names();
+    void warn_of_empty_names(const index& made) const;
     void check_registry(const index_summary& summary) const;
     std::filesystem::path default_file() const;
     http::tls_options tls() const;
