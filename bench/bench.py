@@ -114,7 +114,7 @@ def bench_fake(options, folder):
             cpu.append(got["cpu"])
             return got["rate"]
 
-        url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.7"
+        url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.8"
         ratio, mine, theirs = ratio_rounds(options.rounds, ours, lambda: wrk(url, options.seconds))
     note("fake", "crawl with finished index, tags/s (400,000 tags)", f"{mine:,.0f}")
     note("fake", "wrk -t1 -c32 GET of a manifest, requests/s", f"{theirs:,.0f}")
