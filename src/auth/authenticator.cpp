@@ -232,7 +232,7 @@ awaitable<result<void>> authenticator::impl::send_with_token(http::request& rq, 
         auto token = co_await token_for(rights, wanted);
         if (!token)
             co_return token.error();
-        const token_ptr used = *token;
+        const token_ptr& used = *token; // `token` keeps it
         rq.authorization = used->authorization.reveal();
         auto sent = co_await connection.send(endpoint, rq, rs);
         rq.authorization = {};
