@@ -41,7 +41,8 @@ std::optional<rate_limit_field> parse_field(std::string_view text) noexcept
     constexpr std::int64_t longest = 366LL * 86400;
     rate_limit_field out;
     const char* const end = text.data() + text.size();
-    const auto [after, ec] = std::from_chars(text.data(), end, out.count);
+    const auto [after, ec] = std::from_chars(
+        text.data(), end, out.count); // NOLINT(bugprone-suspicious-stringview-data-usage): it has its end
     if (ec != std::errc())
         return std::nullopt;
     const std::string_view rest(after, static_cast<std::size_t>(end - after));
