@@ -23,7 +23,7 @@ awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& le
         auto page = co_await registry.tags(repository, target, lease.buffers());
         if (!page)
             co_return page.error();
-        if (!*page && all.size() == 0)
+        if (!*page && all.empty())
             break;
         // A list that breaks off is no list: tags that are missing from it would not be protected.
         if (!*page)

@@ -105,11 +105,12 @@ void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome
                      const std::vector<change>& changes)
 {
     std::vector<journal_intent> group;
-    for (auto& w : wishes)
-        group.insert(group.end(), std::make_move_iterator(w.intents.begin()), std::make_move_iterator(w.intents.end()));
     std::vector<std::size_t> sizes;
-    for (const auto& w : wishes)
+    sizes.reserve(wishes.size());
+    for (auto& w : wishes) {
         sizes.push_back(w.intents.size());
+        group.insert(group.end(), std::make_move_iterator(w.intents.begin()), std::make_move_iterator(w.intents.end()));
+    }
     if (!group.empty()) {
         const auto entries = records_.add_intents(run_, group);
         if (!entries)
