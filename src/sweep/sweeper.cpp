@@ -27,7 +27,7 @@ std::vector<std::string> known_others(const plan_step& step)
     return out;
 }
 
-void note_children(repository_work& home)
+void note_children(repository_sweep& home)
 {
     for (const auto& step : home.steps) {
         if (step.kind != step_kind::remove)
@@ -42,7 +42,7 @@ void note_children(repository_work& home)
 
 // The steps in the order of `order_for_delete`, parted so that no manifest is in the same part as an index that lists
 // it: only when an index is gone may what it lists be touched.
-std::vector<std::vector<const plan_step*>> generations(const repository_work& home,
+std::vector<std::vector<const plan_step*>> generations(const repository_sweep& home,
                                                        const std::vector<const plan_step*>& steps)
 {
     if (home.children.empty())
@@ -185,7 +185,7 @@ awaitable<void> sweeper::impl::sweep_all(const plan& what)
 }
 
 // Looks at the repository and decides about its steps.
-awaitable<result<void>> sweeper::impl::check(repository_work& home)
+awaitable<result<void>> sweeper::impl::check(repository_sweep& home)
 {
     const auto begin = http::clock::now();
     auto read = co_await read_live(registry, leases, options.page_size, options.concurrency,
@@ -204,7 +204,7 @@ awaitable<result<void>> sweeper::impl::check(repository_work& home)
 }
 
 // The steps that go ahead; settles the others.
-std::vector<const plan_step*> sweeper::impl::judge(repository_work& home)
+std::vector<const plan_step*> sweeper::impl::judge(repository_sweep& home)
 {
     std::vector<const plan_step*> going;
     for (const auto& step : home.steps) {
@@ -229,7 +229,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
 {
     if (stopping())
         co_return;
-    repository_work home(steps);
+    repository_sweep home(steps);
     if (options.verify) {
         const auto read = co_await check(home);
         if (!read && read.error().is(errc::cancelled))
@@ -264,7 +264,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
 }
 
 // A group at a time; groups overlap, so that the network does not wait for the disk.
-awaitable<void> sweeper::impl::carry_out(std::span<const plan_step* const> steps, repository_work& home)
+awaitable<void> sweeper::impl::carry_out(std::span<const plan_step* const> steps, repository_sweep& home)
 {
     auto one_group = [&](std::size_t g) -> awaitable<void> {
         const std::size_t begin = g * group_size;
@@ -275,7 +275,7 @@ awaitable<void> sweeper::impl::carry_out(std::span<const plan_step* const> steps
 }
 
 // Fetches, journals, deletes.
-awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const> steps, repository_work& home)
+awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const> steps, repository_sweep& home)
 {
     if (stopping())
         co_return;
@@ -371,7 +371,7 @@ awaitable<void> sweeper::impl::wait_for_delete_slot()
 // A step may have waited long for its turn: looks again then. Settles it where it may not be carried out any more.
 awaitable<bool> sweeper::impl::still_allowed(work_item& item)
 {
-    repository_work& home = *item.home;
+    repository_sweep& home = *item.home;
     const auto too_old = [&] {
         return http::clock::now() - home.read_at >
                std::max<http::clock::duration>(options.check_again, check_share * home.read_for);

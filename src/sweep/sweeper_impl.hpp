@@ -13,9 +13,9 @@
 namespace regsweep {
 
 /// What the steps of one repository share while they are carried out.
-struct repository_work
+struct repository_sweep
 {
-    explicit repository_work(std::span<const plan_step> all) : steps(all) {}
+    explicit repository_sweep(std::span<const plan_step> all) : steps(all) {}
 
     std::span<const plan_step> steps;
     // What the last look at the registry has found; nothing without verification.
@@ -45,7 +45,7 @@ struct repository_work
 struct work_item
 {
     const plan_step* step = nullptr;
-    repository_work* home = nullptr;
+    repository_sweep* home = nullptr;
     std::vector<std::string> tags{};       // that point to it now
     std::vector<std::string> other_tags{}; // for an untag: those that are to stay
     std::optional<manifest> content{};
@@ -71,10 +71,10 @@ struct sweeper::impl
     // sweeper.cpp
     http::awaitable<void> sweep_all(const plan& what);
     http::awaitable<void> sweep_repository(std::span<const plan_step> steps);
-    http::awaitable<result<void>> check(repository_work& home);
-    std::vector<const plan_step*> judge(repository_work& home);
-    http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_work& home);
-    http::awaitable<void> carry_out_group(std::span<const plan_step* const> steps, repository_work& home);
+    http::awaitable<result<void>> check(repository_sweep& home);
+    std::vector<const plan_step*> judge(repository_sweep& home);
+    http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_sweep& home);
+    http::awaitable<void> carry_out_group(std::span<const plan_step* const> steps, repository_sweep& home);
     http::awaitable<void> prepare(work_item& item);
     journal_intent intent_of(work_item& item) const;
     http::awaitable<bool> still_allowed(work_item& item);
