@@ -55,7 +55,9 @@ struct setup
         http::request rq = get("/v2/" + repository + "/tags/list");
         const std::string name = std::move(repository);
         out.sent = co_await auth.send(rq, out.answer, {access::kind::pull, name});
-        BOOST_TEST(rq.authorization.empty());
+        // Told as a failure, since Boost.Test's own checks are for one thread only.
+        if (!rq.authorization.empty())
+            out.sent = error(errc::bad_argument, "the request kept its authorization");
         co_return out;
     }
     exchange ask(const std::string& repository = "a") { return run(io, ask(auth, repository)); }

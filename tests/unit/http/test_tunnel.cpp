@@ -76,11 +76,11 @@ private:
         const auto answer = [&](const std::string& text) { asio::write(client, asio::buffer(text), ec); };
         if (!authorization_.empty() && head.find("Proxy-Authorization: " + authorization_) == std::string::npos)
             return answer("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nwho?"),
-                   client.close(ec);
+                   hang_up(client);
         tcp::socket server(io_);
         server.connect({asio::ip::address_v4::loopback(), to_}, ec);
         if (ec)
-            return answer("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), client.close(ec);
+            return answer("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), hang_up(client);
         if (head.starts_with("CONNECT "))
             answer("HTTP/1.1 200 Connection established\r\n\r\n");
         else
@@ -88,6 +88,9 @@ private:
         const std::jthread back([&] { pump(server, client); });
         pump(client, server);
     }
+
+    // Closing is left to the end: another thread may be about to shut the same socket down.
+    static void hang_up(tcp::socket& client) { ::shutdown(client.native_handle(), SHUT_RDWR); }
 
     static void pump(tcp::socket& from, tcp::socket& to)
     {
