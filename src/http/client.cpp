@@ -47,20 +47,26 @@ public:
 struct client::impl : connection_environment
 {
     impl(asio::io_context& io, client_options chosen)
-        : connection_environment{io, options_storage, nullptr, {}, false}, options_storage(std::move(chosen)),
+        : connection_environment{io, options_storage, {}, false}, options_storage(std::move(chosen)),
           policy(options_storage.retry), limiter(options_storage.rate), ticker(io)
     {
         if (!options_storage.pause)
             options_storage.pause = std::make_shared<gate>();
     }
 
-    asio::ssl::context& tls_for_use()
+    // The client certificate is for the host that the client was made for: a token service or the target of a redirect
+    // elsewhere is not shown it.
+    asio::ssl::context* tls_for(const origin& server)
     {
-        if (!tls_context) {
-            tls_context = make_tls_context(options_storage.tls).value();
-            tls = tls_context.get();
+        const bool home = endpoints.empty() || server.host == endpoints.front()->server.host;
+        auto& context_of = home || options_storage.tls.client_cert.empty() ? tls_home : tls_elsewhere;
+        if (!context_of) {
+            tls_options wanted = options_storage.tls;
+            if (!home)
+                wanted.client_cert.clear();
+            context_of = make_tls_context(wanted).value();
         }
-        return *tls_context;
+        return context_of.get();
     }
 
     endpoint& at(const origin& server);
@@ -75,7 +81,8 @@ struct client::impl : connection_environment
     void warn(const response& rs);
 
     client_options options_storage;
-    std::unique_ptr<asio::ssl::context> tls_context;
+    std::unique_ptr<asio::ssl::context> tls_home;
+    std::unique_ptr<asio::ssl::context> tls_elsewhere; // without client certificate
     retry_policy policy;
     rate_limiter limiter;
     rate_limit_watch limit_watch;
@@ -101,7 +108,7 @@ client::endpoint& client::impl::at(const origin& server)
     if (made->through && !server.tls && !made->through->authorization.empty())
         made->common += "Proxy-Authorization: " + made->through->authorization + "\r\n";
     if (server.tls)
-        tls_for_use();
+        made->tls = tls_for(server);
     endpoints.push_back(std::move(made));
     return *endpoints.back();
 }

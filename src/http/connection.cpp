@@ -190,7 +190,7 @@ awaitable<result<void>> connection::tunnel()
 
 awaitable<result<void>> connection::handshake()
 {
-    tls_.emplace(socket_, *environment_.tls);
+    tls_.emplace(socket_, *peer_.tls);
     SSL* handle = tls_->native_handle();
     prepare_tls(handle, peer_.server.host, environment_.options.tls.verify);
     keep_sessions(handle, &peer_.session);

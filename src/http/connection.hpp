@@ -19,7 +19,6 @@ struct connection_environment
 {
     boost::asio::io_context& context;
     const client_options& options;
-    boost::asio::ssl::context* tls = nullptr;
     client_stats stats;
     bool cancelled = false;
 };
@@ -28,6 +27,7 @@ struct connection_environment
 struct peer
 {
     origin server;
+    boost::asio::ssl::context* tls = nullptr; ///< for TLS origins
     std::optional<proxy> through;
     tls_session session;                                   ///< the latest one offered
     std::vector<boost::asio::ip::tcp::endpoint> addresses; ///< of the server or the proxy, as last resolved

@@ -212,6 +212,25 @@ BOOST_AUTO_TEST_CASE(failures_are_not_repeated)
     BOOST_TEST(s.client.stats().retries == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(client_certificates_are_shown_to_the_first_host_only)
+{
+    const identity id;
+    fake_options fake = id.server();
+    fake.client_ca = id.made.ca;
+    fake_registry registry(fake);
+    registry.start();
+    const origin here{true, "127.0.0.1", registry.port()};
+    http::client_options options = id.client();
+    options.tls.client_cert = id.folder / "both.pem";
+    for (const bool elsewhere_first : {false, true}) {
+        boost::asio::io_context io{1};
+        http::client client(io, options);
+        if (elsewhere_first)
+            client.at({true, "registry.invalid", 443});
+        BOOST_TEST(run(io, send(client, here, get("/v2/"))).sent.has_error() == elsewhere_first);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(client_certificates)
 {
     const identity id;
