@@ -419,7 +419,9 @@ awaitable<void> sweeper::impl::remove(work_item& item)
     auto lease = co_await leases.get();
     if (stopping())
         co_return not_attempted(item);
+    const auto sent = http::clock::now();
     const auto deleted = co_await registry.delete_manifest(item.step->repository, item.step->id, lease.buffers());
+    tell_of_delete(sent, deleted);
     if (!deleted)
         co_return co_await remove_failed(item, deleted.error(), lease.buffers());
     if (*deleted)

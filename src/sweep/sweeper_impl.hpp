@@ -67,6 +67,11 @@ struct sweeper::impl
     void run_to_end(http::awaitable<void> main);
     bool stopping() const { return fatal || report.stopped || (log != nullptr && log->failed()); }
     void fail_for_good(error why);
+    void tell_of_delete(http::clock::time_point sent, const result<bool>& answer) const
+    {
+        if (options.on_delete)
+            options.on_delete({sent, http::clock::now(), answer});
+    }
 
     // sweeper.cpp
     http::awaitable<void> sweep_all(const plan& what);

@@ -55,7 +55,9 @@ awaitable<void> sweeper::impl::untag(work_item& item)
 // Where the registry is known to take the tag and nothing else.
 awaitable<void> sweeper::impl::untag_by_tag(work_item& item, registry_buffers& buffers)
 {
+    const auto sent = http::clock::now();
     const auto deleted = co_await registry.delete_tag(item.step->repository, item.step->tags.front(), buffers);
+    tell_of_delete(sent, deleted);
     if (!deleted)
         co_return co_await untag_failed(item, deleted.error(), buffers);
     done(item, *deleted ? journal_state::done : journal_state::gone);
@@ -215,7 +217,9 @@ awaitable<void> sweeper::impl::untag_by_placeholder(work_item& item, registry_bu
         co_return;
     // By the digest that was computed here, whatever the registry calls it: nothing else can have that one.
     const digest id = digest::of(item.placeholder);
+    const auto sent = http::clock::now();
     const auto deleted = co_await registry.delete_manifest(item.step->repository, id, buffers);
+    tell_of_delete(sent, deleted);
     if (!deleted)
         co_return co_await take_placeholder_back(item, deleted.error(), buffers);
     if (!*deleted) // an answer may have been lost, or the registry knows it by another name

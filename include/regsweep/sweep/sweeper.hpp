@@ -9,11 +9,20 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace regsweep {
+
+/// A DELETE of a step, with its repetitions.
+struct timed_delete
+{
+    http::clock::time_point sent{};
+    http::clock::time_point ended{};
+    result<bool> answer = false; ///< as of `registry_client::delete_manifest`
+};
 
 struct sweep_options
 {
@@ -27,6 +36,8 @@ struct sweep_options
     /// A check older than this, and than twenty times what it took, is made again before a deletion.
     std::chrono::milliseconds check_again{5000};
     std::uint64_t max_failures = 0; ///< stop after so many failed deletions; 0: never
+    /// Told of every DELETE of a step, not of one that finds out how to delete; on the thread of `run`. May be empty.
+    std::function<void(const timed_delete&)> on_delete{};
 };
 
 /// A step that was not carried out, and why.
