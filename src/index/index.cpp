@@ -21,6 +21,10 @@ constexpr const char* tags_of_repository =
 constexpr const char* uses_of_digest =
     "SELECT r.name, t.name, t.digest, t.media_type FROM tag t INDEXED BY tag_digest"
     " JOIN repository r ON r.id = t.repository_id WHERE t.digest = ?1 ORDER BY r.name, t.name";
+// In the order of the secondary index, whose entries end in the repository's number.
+constexpr const char* uses_by_digest =
+    "SELECT t.digest, t.repository_id, r.name FROM tag t INDEXED BY tag_digest"
+    " JOIN repository r ON r.id = t.repository_id ORDER BY t.digest, t.repository_id";
 constexpr const char* one_tag =
     "SELECT t.digest FROM repository r JOIN tag t ON t.repository_id = r.id WHERE r.name = ?1 AND t.name = ?2";
 
@@ -211,6 +215,32 @@ result<void> index::for_each_use(const digest& d, const std::function<bool(const
     const visit_guard guard(impl_->visits);
     query->bind(1, d.bytes());
     return visit_tags(*query, visit, impl_->file);
+}
+
+result<void> index::for_each_digest(const std::function<bool(const digest&, std::string_view)>& visit) const
+{
+    auto query = impl_->db.cached(uses_by_digest);
+    if (!query)
+        return query.error();
+    const visit_guard guard(impl_->visits);
+    digest last;
+    std::int64_t last_repository = 0;
+    while (true) {
+        const result<bool> row = query->step();
+        if (!row)
+            return row.error();
+        if (!*row)
+            return {};
+        const result<digest> d = digest::from_bytes(query->blob(0));
+        if (!d)
+            return damaged(impl_->file, "a digest has neither 32 nor 64 bytes");
+        if (*d == last && query->integer(1) == last_repository)
+            continue;
+        last = *d;
+        last_repository = query->integer(1);
+        if (!visit(last, query->text(2)))
+            return {};
+    }
 }
 
 result<std::optional<digest>> index::find(std::string_view repository, std::string_view tag) const

@@ -80,6 +80,9 @@ public:
     /// Calls `visit` for every tag in any repository that points to `d`, sorted by repository and tag.
     result<void> for_each_use(const digest& d, const std::function<bool(const tag_view&)>& visit) const;
 
+    /// Calls `visit` once for every digest and repository in which a tag points to it, sorted by digest (bytewise).
+    result<void> for_each_digest(const std::function<bool(const digest&, std::string_view repository)>& visit) const;
+
     /// What `repository:tag` points to, or nothing.
     result<std::optional<digest>> find(std::string_view repository, std::string_view tag) const;
 

@@ -1,0 +1,126 @@
+#ifndef REGSWEEP_INDEX_DETAILS_HPP
+#define REGSWEEP_INDEX_DETAILS_HPP
+
+#include "regsweep/core/manifest_details.hpp"
+#include "regsweep/index/index.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace regsweep {
+
+/// One manifest in a walk through all. The views live as long as the callback that is given them.
+struct manifest_view
+{
+    std::int64_t row = 0; ///< of its digest within the store: what `link_view` names
+    regsweep::digest digest;
+    media_type type = media_type::unknown;
+    std::uint64_t size = 0; ///< bytes of the manifest itself
+    std::optional<timestamp> created;
+    std::string_view os;
+    std::string_view architecture;
+    std::string_view variant;
+    std::string_view artifact_type;
+    std::int64_t subject = 0; ///< row; 0 if there is none
+};
+
+/// One manifest's link to something else, by rows.
+struct link_view
+{
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+    bool foreign = false;       ///< of blobs: the registry need not hold it
+    std::int64_t describes = 0; ///< of children: row of what an attestation is about; 0 for others
+};
+
+/// The facts of manifests, by digest: a SQLite file beside the index that outlives it, for a digest's facts never
+/// change. What changes, the referrers that a registry told of, is kept by repository and subject.
+/// One thread at a time; processes may share a file. Functions fail with `errc::io`, `errc::bad_file`, `errc::locked`
+/// (another process writes for long). docs/index.md describes the file.
+class details_store
+{
+public:
+    /// Longer values of labels and annotations are cut, more of them left out.
+    static constexpr std::size_t value_limit = 4096; ///< bytes
+    static constexpr std::size_t pairs_limit = 256;  ///< of a manifest
+
+    /// `<index file>.details`; empty for an index in memory.
+    static std::filesystem::path beside(const std::filesystem::path& index_file);
+
+    /// Opens the store, makes it if it is not there; an empty name keeps it in memory. A file that is foreign, newer
+    /// (`errc::newer_version`) or damaged is left as it is.
+    static result<details_store> open(const std::filesystem::path& file);
+
+    details_store(details_store&&) noexcept;
+    details_store& operator=(details_store&&) noexcept;
+    ~details_store();
+
+    /// All that is known of a manifest, or nothing.
+    result<std::optional<manifest_details>> find(const digest& d) const;
+    result<bool> knows(const digest& d) const;
+
+    /// Calls `visit` for every manifest known, in the order of rows. `visit` returns false to stop.
+    result<void> for_each_manifest(const std::function<bool(const manifest_view&)>& visit) const;
+    /// Calls `visit` for every label of every manifest (its digest, key, value), by manifest, then key.
+    result<void>
+    for_each_label(const std::function<bool(const digest&, std::string_view, std::string_view)>& visit) const;
+    /// Calls `visit` for every index that lists `d`.
+    result<void> for_each_parent(const digest& d, const std::function<bool(const digest&)>& visit) const;
+    /// Calls `visit` for every manifest whose `subject` is `d`, wherever it is.
+    result<void> for_each_with_subject(const digest& d, const std::function<bool(const digest&)>& visit) const;
+    /// Calls `visit` for the referrers that the registry told of: repository, subject, referrer; sorted by repository.
+    result<void>
+    for_each_referrer(const std::function<bool(std::string_view, const digest&, const digest&)>& visit) const;
+
+    /// Walks for graphs, by row: digests with their sizes, blobs of manifests (config, then layers), children.
+    struct row_view
+    {
+        std::int64_t row = 0;
+        regsweep::digest digest;
+        std::optional<std::uint64_t> size; ///< bytes
+    };
+    result<void> for_each_row(const std::function<bool(const row_view&)>& visit) const;
+    result<void> for_each_blob_link(const std::function<bool(const link_view&)>& visit) const;
+    result<void> for_each_child_link(const std::function<bool(const link_view&)>& visit) const;
+
+    /// Calls `visit` for every digest that tags point to, or that children or referrers of them have, and that is
+    /// not known here, with a repository that should have it. Those that were put as absent are left out.
+    result<void> for_each_unknown(const index& tags,
+                                  const std::function<bool(const digest&, std::string_view repository)>& visit) const;
+
+    /// Remembers that the registry does not have a manifest that is named somewhere, so that nobody asks again.
+    result<void> put_absent(const digest& d);
+    result<void> forget_absent();
+
+    /// Adds manifests, all or none; those known already stay as they are.
+    result<void> put(std::span<const manifest_details> some);
+
+    /// Replaces what is known of the referrers of `subject` in `repository`.
+    result<void> put_referrers(std::string_view repository, const digest& subject, std::span<const digest> referrers);
+    /// Whether the registry was ever asked for them.
+    result<bool> asked_referrers(std::string_view repository, const digest& subject) const;
+
+    /// Groups what is put between `begin` and `commit`: it becomes durable together, and far faster.
+    result<void> begin();
+    result<void> commit();
+
+    /// Forgets what no tag of `tags` leads to any more: by children or referrers, of either kind. Returns how many
+    /// manifests. Only for an index of the whole registry.
+    result<std::uint64_t> prune(const index& tags);
+
+    result<std::uint64_t> manifests() const; ///< how many are known
+
+private:
+    struct impl;
+    explicit details_store(std::unique_ptr<impl> p) noexcept;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace regsweep
+
+#endif
