@@ -49,18 +49,64 @@ std::string reason_of(int code)
 }
 
 /// Compiles in UTF mode, or in byte mode where the pattern is no UTF-8.
-code_ptr compile(std::string_view pattern, int& code, std::size_t& offset)
+code_ptr compile(std::string_view pattern, std::uint32_t extent, int& code, std::size_t& offset)
 {
     const compile_context_ptr context(pcre2_compile_context_create(nullptr));
     pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
     const auto attempt = [&](std::uint32_t options) {
         return code_ptr(pcre2_compile(bytes(pattern), pattern.size(),
-                                      PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C | options, &code, &offset,
+                                      PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C | extent | options, &code, &offset,
                                       context.get()));
     };
     code_ptr compiled = attempt(PCRE2_UTF | PCRE2_MATCH_INVALID_UTF);
     const bool not_utf8 = !compiled && code <= PCRE2_ERROR_UTF8_ERR1 && code >= PCRE2_ERROR_UTF8_ERR21;
     return not_utf8 ? attempt(0) : std::move(compiled);
+}
+
+/// `extent`: 0, or `PCRE2_ENDANCHORED` for patterns that must reach the end.
+result<code_ptr> compile_python(const std::string& pattern, std::uint32_t extent)
+{
+    auto translated = detail::translate_python_regex(pattern);
+    if (!translated)
+        return translated.error();
+    int code = 0;
+    std::size_t offset = 0;
+    code_ptr compiled = compile(translated->text, extent, code, offset);
+    if (!compiled) {
+        const std::size_t place = translated->origins[std::min(offset, translated->text.size())];
+        return detail::bad_pattern(pattern, place, reason_of(code));
+    }
+    // Without a just-in-time compiler for this machine the interpreter does the same, slower.
+    pcre2_jit_compile(compiled.get(), PCRE2_JIT_COMPLETE);
+    return compiled;
+}
+
+/// What matching needs besides the pattern.
+struct match_memory
+{
+    match_data_ptr data;
+    match_context_ptr context{pcre2_match_context_create(nullptr)};
+    jit_stack_ptr stack;
+
+    void set(const matcher_limits& limits)
+    {
+        pcre2_set_match_limit(context.get(), limits.match_steps);
+        pcre2_set_depth_limit(context.get(), limits.depth);
+        pcre2_set_heap_limit(context.get(), limits.heap_kib);
+        stack.reset(pcre2_jit_stack_create(jit_stack_begin, jit_stack_limit, nullptr));
+        pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+    }
+
+    int match(const pcre2_code* code, std::string_view text) const
+    {
+        return pcre2_match(code, bytes(text), text.size(), 0, 0, data.get(), context.get());
+    }
+};
+
+error gave_up(std::string_view pattern, std::string_view text, int code)
+{
+    return {errc::match_limit, "the regular expression \"" + printable(pattern) + "\" gave up on \"" + printable(text) +
+                                   "\" (" + reason_of(code) + "); write it without nested repetitions"};
 }
 
 enum class relation { less, less_equal, greater, greater_equal, equal };
@@ -135,9 +181,7 @@ struct tag_matcher::impl
     std::vector<regex_test> regexes;
     loose_version tag_version; // kept for its memory
 
-    match_data_ptr match_data{pcre2_match_data_create(1, nullptr)};
-    match_context_ptr match_context{pcre2_match_context_create(nullptr)};
-    jit_stack_ptr jit_stack;
+    match_memory memory;
 
     void add_selector(std::size_t item)
     {
@@ -149,32 +193,20 @@ struct tag_matcher::impl
 
     result<void> add_regex(std::size_t item)
     {
-        auto translated = detail::translate_python_regex(items[item]);
-        if (!translated)
-            return translated.error();
-        int code = 0;
-        std::size_t offset = 0;
-        code_ptr compiled = compile(translated->text, code, offset);
-        if (!compiled) {
-            const std::size_t place = translated->origins[std::min(offset, translated->text.size())];
-            return detail::bad_pattern(items[item], place, reason_of(code));
-        }
-        // Without a just-in-time compiler for this machine the interpreter does the same, slower.
-        pcre2_jit_compile(compiled.get(), PCRE2_JIT_COMPLETE);
-        regexes.push_back({std::move(compiled), item});
+        auto compiled = compile_python(items[item], 0);
+        if (!compiled)
+            return compiled.error();
+        regexes.push_back({std::move(*compiled), item});
         return {};
     }
 
     void prepare(const matcher_limits& limits)
     {
         std::ranges::stable_sort(exact, {}, &exact_tag::tag);
-        pcre2_set_match_limit(match_context.get(), limits.match_steps);
-        pcre2_set_depth_limit(match_context.get(), limits.depth);
-        pcre2_set_heap_limit(match_context.get(), limits.heap_kib);
         if (regexes.empty())
             return;
-        jit_stack.reset(pcre2_jit_stack_create(jit_stack_begin, jit_stack_limit, nullptr));
-        pcre2_jit_stack_assign(match_context.get(), nullptr, jit_stack.get());
+        memory.data.reset(pcre2_match_data_create(1, nullptr));
+        memory.set(limits);
     }
 
     std::optional<std::size_t> match_exact(std::string_view tag) const
@@ -201,21 +233,13 @@ struct tag_matcher::impl
     result<std::optional<std::size_t>> match_regex(std::string_view tag)
     {
         for (const regex_test& test : regexes) {
-            const int code =
-                pcre2_match(test.code.get(), bytes(tag), tag.size(), 0, 0, match_data.get(), match_context.get());
+            const int code = memory.match(test.code.get(), tag);
             if (code >= 0)
                 return std::optional(test.item);
             if (code != PCRE2_ERROR_NOMATCH)
-                return gave_up(test.item, tag, code);
+                return gave_up(items[test.item], tag, code);
         }
         return std::optional<std::size_t>();
-    }
-
-    error gave_up(std::size_t item, std::string_view tag, int code) const
-    {
-        return {errc::match_limit, "the regular expression \"" + printable(items[item]) + "\" gave up on the tag \"" +
-                                       printable(tag) + "\" (" + reason_of(code) +
-                                       "); write it without nested repetitions"};
     }
 };
 
@@ -258,6 +282,57 @@ std::size_t tag_matcher::size() const noexcept
 std::string_view tag_matcher::item(std::size_t i) const noexcept
 {
     return impl_->items[i];
+}
+
+struct regex_matcher::impl
+{
+    std::string pattern;
+    code_ptr code;
+    match_memory memory;
+    std::uint32_t groups = 0;
+    std::string_view text; // the last one
+};
+
+regex_matcher::regex_matcher(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+regex_matcher::regex_matcher(regex_matcher&&) noexcept = default;
+regex_matcher& regex_matcher::operator=(regex_matcher&&) noexcept = default;
+regex_matcher::~regex_matcher() = default;
+
+result<regex_matcher> regex_matcher::create(const std::string& pattern, extent how, const matcher_limits& limits)
+{
+    auto compiled = compile_python(pattern, how == extent::whole ? PCRE2_ENDANCHORED : 0);
+    if (!compiled)
+        return compiled.error();
+    auto made = std::make_unique<impl>();
+    made->pattern = pattern;
+    made->code = std::move(*compiled);
+    made->memory.data.reset(pcre2_match_data_create_from_pattern(made->code.get(), nullptr));
+    made->memory.set(limits);
+    pcre2_pattern_info(made->code.get(), PCRE2_INFO_CAPTURECOUNT, &made->groups);
+    return regex_matcher(std::move(made));
+}
+
+result<bool> regex_matcher::match(std::string_view text)
+{
+    const int code = impl_->memory.match(impl_->code.get(), text);
+    if (code < 0 && code != PCRE2_ERROR_NOMATCH)
+        return gave_up(impl_->pattern, text, code);
+    impl_->text = text;
+    return code >= 0;
+}
+
+std::size_t regex_matcher::groups() const noexcept
+{
+    return impl_->groups;
+}
+
+std::string_view regex_matcher::group(std::size_t i) const noexcept
+{
+    const PCRE2_SIZE* places = pcre2_get_ovector_pointer(impl_->memory.data.get());
+    const PCRE2_SIZE begin = places[2 * i];
+    const PCRE2_SIZE end = places[2 * i + 1];
+    // \K may put the beginning behind the end.
+    return begin == PCRE2_UNSET || begin > end ? std::string_view() : impl_->text.substr(begin, end - begin);
 }
 
 } // namespace regsweep

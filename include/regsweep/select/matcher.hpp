@@ -58,6 +58,38 @@ private:
     std::unique_ptr<impl> impl_;
 };
 
+/// One regular expression in `tag_matcher`'s language, with what its groups matched. Movable; one thread at a time.
+class regex_matcher
+{
+public:
+    enum class extent {
+        beginning, ///< it need not reach the text's end
+        whole,     ///< it must match all of the text
+    };
+
+    /// Fails with `errc::bad_regex`, which names the pattern, the byte offset in it and the reason.
+    static result<regex_matcher> create(const std::string& pattern, extent how, const matcher_limits& limits = {});
+
+    regex_matcher(regex_matcher&&) noexcept;
+    regex_matcher& operator=(regex_matcher&&) noexcept;
+    ~regex_matcher();
+
+    /// Fails with `errc::match_limit`, which names pattern and text.
+    result<bool> match(std::string_view text);
+
+    /// How many groups the pattern has, the whole match left out.
+    std::size_t groups() const noexcept;
+
+    /// What a group matched in the last text, which must still be there, if that matched: 0 is all of the match.
+    /// Empty for a group that took no part. `i` is at most `groups()`.
+    std::string_view group(std::size_t i) const noexcept;
+
+private:
+    struct impl;
+    explicit regex_matcher(std::unique_ptr<impl> p) noexcept;
+    std::unique_ptr<impl> impl_;
+};
+
 } // namespace regsweep
 
 #endif
