@@ -248,10 +248,7 @@ command_runner add_apply(CLI::App& app, CLI::App*& subcommand)
     subcommand->add_option("plan", how->file, "The plan")->type_name("FILE")->required();
     add_sweep_flags(*subcommand, how->how);
     return [how](session& s) {
-        const plan what = read_plan(std::filesystem::path(how->file)).value();
-        if (what.header.registry != s.address().canonical())
-            throw failure({errc::bad_argument, how->file + " is a plan for " + what.header.registry + ", not for " +
-                                                   s.address().canonical()});
+        const plan what = read_plan_of(s, how->file);
         plan_display shown(s, how->how.dry_run);
         for (const auto& step : what.steps)
             shown.add(step);

@@ -124,8 +124,7 @@ void print_text(session& s, const sweep_report& done)
     line("failed", with_commas(done.failed.size()));
     line("dropped", with_commas(done.dropped.size()));
     if (done.removed + done.untagged != 0)
-        line("undo", "regsweep restore " + std::to_string(done.run) + " -reg " + s.options().registry +
-                         (s.options().cache.empty() ? "" : " -c " + s.options().cache));
+        line("undo", undo_command(s, done.run));
     if (done.removed != 0) {
         line("space", "comes back when the registry collects garbage, e.g. docker-registry garbage-collect CONFIG;");
         line("", "not with --delete-untagged: registry 2.x takes the children of multi-arch images then.");
@@ -258,17 +257,33 @@ std::string progress_line(const sweep_progress& now, double seconds)
            with_commas(now.retries) + " retries, " + with_commas(now.failed) + " failed";
 }
 
-int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
+std::string undo_command(const session& s, std::int64_t run)
+{
+    return "regsweep restore " + std::to_string(run) + " -reg " + s.options().registry +
+           (s.options().cache.empty() ? "" : " -c " + s.options().cache);
+}
+
+plan read_plan_of(session& s, const std::string& file)
+{
+    plan what = read_plan(std::filesystem::path(file)).value();
+    if (what.header.registry != s.address().canonical())
+        throw failure({errc::bad_argument,
+                       file + " is a plan for " + what.header.registry + ", not for " + s.address().canonical()});
+    return what;
+}
+
+swept carry_out(session& s, const plan& what, const sweep_options& how, index* known,
+                const std::function<std::string(const sweep_progress&, double)>& line)
 {
     auto records = journal::open(s.journal_file()).value();
-    sweeper run(sweep_settings(s, how));
+    sweeper run(how);
     const auto begin = std::chrono::steady_clock::now();
     std::optional<result<sweep_report>> outcome;
     {
         const interruption stop([&] { run.cancel(); });
         const progress_display progress([&] {
-            return progress_line(run.progress(),
-                                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+            return line(run.progress(),
+                        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         });
         outcome.emplace(run.run(what, records, known));
     }
@@ -277,11 +292,11 @@ int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
     if (const auto number = run.progress().run; !*outcome && number != 0)
         terminal::standard().info("what was deleted until then is in the journal, see regsweep journal " +
                                   std::to_string(number) + " and regsweep restore " + std::to_string(number));
-    const sweep_report done = std::move(*outcome).value();
-    if (s.options().output == output_format::json)
-        print_json(s, count(what), done);
-    else
-        print_text(s, done);
+    return {*std::move(outcome), run.progress()};
+}
+
+void tell_outcome(session& s, const sweep_report& done)
+{
     tell_exceptions(done.failed, "was not deleted");
     tell_exceptions(done.dropped, "was left alone");
     if (done.stopped)
@@ -289,6 +304,16 @@ int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
                                    " failures, see --max-failures");
     if (!done.failed.empty() || !done.dropped.empty())
         s.set_partly_done();
+}
+
+int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
+{
+    const sweep_report done = carry_out(s, what, sweep_settings(s, how), known, progress_line).outcome.value();
+    if (s.options().output == output_format::json)
+        print_json(s, count(what), done);
+    else
+        print_text(s, done);
+    tell_outcome(s, done);
     return s.status();
 }
 

@@ -5,6 +5,8 @@
 #include "cli/terminal.hpp"
 #include "regsweep/sweep/sweeper.hpp"
 
+#include <functional>
+
 namespace regsweep::cli {
 
 /// What every command that deletes understands.
@@ -53,6 +55,26 @@ int nothing_to_sweep(session& s);
 
 /// Asks on the terminal whether to go on; true where nobody can be asked, or need be.
 bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how);
+
+/// Reads a plan that `--plan-out` has written. Throws `failure` if it is none of this registry.
+plan read_plan_of(session& s, const std::string& file);
+
+/// What became of a plan.
+struct swept
+{
+    result<sweep_report> outcome;
+    sweep_progress last; ///< tells how far it came where the outcome is an error
+};
+/// Carries the plan out, through the journal, until its end or an interrupt; `line` makes the progress line of the
+/// seconds since the start. `known`, which may be null, follows, and is stored. Says where to look after an error.
+swept carry_out(session& s, const plan& what, const sweep_options& how, index* known,
+                const std::function<std::string(const sweep_progress&, double)>& line);
+
+/// How to take a run back, to be typed.
+std::string undo_command(const session& s, std::int64_t run);
+
+/// Shows what was not deleted, on standard error, and lets the session's status be `exit_partly` then.
+void tell_outcome(session& s, const sweep_report& done);
 
 /// Carries the plan out, shows what became of it, and returns the exit status. `known`, which may be null, follows.
 int sweep(session& s, const plan& what, const sweep_flags& how, index* known);

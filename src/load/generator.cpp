@@ -41,7 +41,8 @@ std::string_view accept_of(operation op) noexcept
     case operation::tags:
     case operation::catalog: return "application/json";
     case operation::ping:
-    case operation::blob: break;
+    case operation::blob:
+    case operation::remove: break;
     }
     return {};
 }
@@ -53,11 +54,6 @@ access rights_of(operation op, std::string_view repository) noexcept
     if (op == operation::catalog)
         return {access::kind::catalog, {}};
     return {access::kind::pull, repository};
-}
-
-errc kind_of(const error& e) noexcept
-{
-    return e.code.category() == category() ? static_cast<errc>(e.code.value()) : errc::io;
 }
 
 double seconds_of(clock::duration d) noexcept

@@ -235,6 +235,12 @@ page.append(make("h1", {}, "Load on " + report.registry));
 page.append(make("p", { class: "quiet" }, `${report.mix} \u00b7 ${report.order} order, seed ${report.seed} \u00b7 ` +
   `${report.threads} thread${report.threads === 1 ? "" : "s"} \u00b7 ${when(report)}` +
   (runs.some((r) => r.interrupted) ? " \u00b7 interrupted" : "")));
+if (report.deletion) {
+  const d = report.deletion, n = (v) => v.toLocaleString("en");
+  page.append(make("p", { class: "quiet" }, `Plan of ${n(d.steps)} steps: ${n(d.settled)} settled (${n(d.gone)} had ` +
+    `nothing left to do, ${n(d.failed)} failed, ${n(d.dropped)} left alone) \u00b7 ` +
+    `regsweep restore ${d.run} takes it back`));
+}
 if (earlier)
   page.append(make("p", { class: "quiet" }, `Compared with ${earlier.registry}, ${earlier.mix}, ${when(earlier)}: dashed`));
 

@@ -118,6 +118,12 @@ json::object limit_json(const limit_report& from)
             {"trials", std::move(trials)}};
 }
 
+json::object deletion_json(const deletion_report& from)
+{
+    return {{"run", from.run},   {"steps", from.steps},   {"settled", from.settled},
+            {"gone", from.gone}, {"failed", from.failed}, {"dropped", from.dropped}};
+}
+
 std::string string_of(const json::value& v)
 {
     const auto& s = v.as_string();
@@ -224,6 +230,18 @@ limit_report read_limit(const json::object& from)
     return out;
 }
 
+deletion_report read_deletion(const json::object& from)
+{
+    deletion_report out;
+    read(from, "run", out.run);
+    read(from, "steps", out.steps);
+    read(from, "settled", out.settled);
+    read(from, "gone", out.gone);
+    read(from, "failed", out.failed);
+    read(from, "dropped", out.dropped);
+    return out;
+}
+
 load_report read_fields(const json::object& from)
 {
     load_report out;
@@ -238,6 +256,8 @@ load_report read_fields(const json::object& from)
         out.runs.push_back(read_run(entry.as_object()));
     if (!from.at("limit").is_null())
         out.limit = read_limit(from.at("limit").as_object());
+    if (const auto* deletion = from.if_contains("deletion"); deletion != nullptr && !deletion->is_null())
+        out.deletion = read_deletion(deletion->as_object());
     return out;
 }
 
@@ -248,17 +268,19 @@ std::string to_json(const load_report& report)
     json::array runs;
     for (const auto& run : report.runs)
         runs.push_back(run_json(run));
-    const json::object out{{"format", text(format_name)},
-                           {"version", format_version},
-                           {"registry", text(report.registry)},
-                           {"started_at", report.started_at},
-                           {"mix", text(to_string(report.mix))},
-                           {"order", report.order == target_order::listed ? "listed" : "random"},
-                           {"seed", report.seed},
-                           {"threads", report.threads},
-                           {"warmup_seconds", report.warmup_seconds},
-                           {"runs", std::move(runs)},
-                           {"limit", report.limit ? json::value(limit_json(*report.limit)) : json::value(nullptr)}};
+    const json::object out{
+        {"format", text(format_name)},
+        {"version", format_version},
+        {"registry", text(report.registry)},
+        {"started_at", report.started_at},
+        {"mix", text(to_string(report.mix))},
+        {"order", report.order == target_order::listed ? "listed" : "random"},
+        {"seed", report.seed},
+        {"threads", report.threads},
+        {"warmup_seconds", report.warmup_seconds},
+        {"runs", std::move(runs)},
+        {"limit", report.limit ? json::value(limit_json(*report.limit)) : json::value(nullptr)},
+        {"deletion", report.deletion ? json::value(deletion_json(*report.deletion)) : json::value(nullptr)}};
     return json::serialize(out);
 }
 

@@ -24,6 +24,11 @@ std::string kind_name(errc kind)
 
 } // namespace
 
+errc kind_of(const error& e) noexcept
+{
+    return e.code.category() == category() ? static_cast<errc>(e.code.value()) : errc::io;
+}
+
 // How much of the request's time lies within the measurement: nearly always all of it. Counting the rest by its part
 // makes the rate true for slow answers, too, and keeps one late answer from stretching the measurement.
 double tally::part_inside(const finished_request& what) const noexcept

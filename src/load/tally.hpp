@@ -19,6 +19,9 @@ struct finished_request
     std::size_t body_bytes = 0;
 };
 
+/// The kind of a failure, as far as it is one of the project's own.
+errc kind_of(const error& e) noexcept;
+
 /// What one thread has counted. No clock, no allocation but for its own.
 class tally
 {

@@ -68,6 +68,7 @@ const target_list& load_targets::of(operation op) const noexcept
     case operation::head:
     case operation::get: return manifests_;
     case operation::blob: return blobs_;
+    case operation::remove: return none_;
     }
     return ping_;
 }

@@ -8,7 +8,7 @@
 namespace regsweep {
 namespace {
 
-constexpr std::array<std::string_view, operations> names = {"ping", "catalog", "tags", "head", "get", "blob"};
+constexpr std::array<std::string_view, operations> names = {"ping", "catalog", "tags", "head", "get", "blob", "delete"};
 constexpr std::uint32_t largest_weight = 1'000'000;
 
 error bad_mix(std::string_view part, const char* why)
@@ -51,7 +51,7 @@ result<operation_mix> parse_mix(std::string_view text)
             return bad_mix(part, "has no weight");
         const auto op = parse_operation(part.substr(0, equals));
         if (!op)
-            return bad_mix(part, "is no operation (ping, catalog, tags, head, get, blob)");
+            return bad_mix(part, "is no operation (ping, catalog, tags, head, get, blob, delete)");
         const auto place = static_cast<std::size_t>(*op);
         if (given[place])
             return bad_mix(part, "is there twice");

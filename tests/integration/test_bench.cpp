@@ -1,5 +1,8 @@
 // `regsweep bench` against the fake registry: what it says it did is what the registry saw.
 #include "common/fake_registry.hpp"
+#include "common/push.hpp"
+#include "common/real_registry.hpp"
+#include "integration/index_content.hpp"
 #include "integration/program.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -234,6 +237,178 @@ BOOST_AUTO_TEST_CASE(of_a_registry_that_takes_300_a_second_is_near_that)
     BOOST_TEST(rate > 200, boost::json::serialize(limit));
     BOOST_TEST(rate < 400, boost::json::serialize(limit));
     BOOST_TEST(limit.at("trials").as_array().size() > 3U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+/// An index of a registry, and a plan of all of one repository.
+struct planned
+{
+    explicit planned(std::string registry_address) : address(std::move(registry_address)) {}
+
+    process_result run(std::vector<std::string> args) const
+    {
+        args.insert(args.end(), {"-reg", address, "-c", index()});
+        return home.run(args);
+    }
+    std::string index() const { return home.file("index.db").string(); }
+    std::string plan() const { return home.file("plan.json").string(); }
+    void make_plan(const std::string& repository) const
+    {
+        const auto done = run({"remove-repos", "-r", repository, "--dry-run", "--plan-out", plan()});
+        BOOST_TEST_REQUIRE(done.exit_code == 0, done.err);
+    }
+    std::vector<std::string> deletion(std::vector<std::string> more = {}) const
+    {
+        more.insert(more.begin(), {"bench", "--op", "delete", "--plan", plan(), "--yes-delete"});
+        return more;
+    }
+
+    std::string address;
+    sandbox home;
+};
+
+std::size_t count_tags(const planned& of, const std::string& repository)
+{
+    const auto all = read_index(of.index()).tags;
+    const auto found = all.find(repository);
+    return found == all.end() ? 0 : found->second.size();
+}
+
+fake_options with_deletable_content()
+{
+    auto out = with_content();
+    out.synthetic.remember_deletes = true;
+    return out;
+}
+
+struct fake_deletion : bench_fixture, planned
+{
+    fake_deletion() : bench_fixture(with_deletable_content()), planned(bench_fixture::registry.address())
+    {
+        make_plan(repository);
+    }
+    std::size_t deletes() const { return registry.requests("DELETE", fake_endpoint::manifests); }
+
+    const std::string repository = "synthetic/repo-000001";
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(bench_deletion, fake_deletion)
+
+BOOST_AUTO_TEST_CASE(counts_what_the_registry_saw_and_is_journaled_and_indexed)
+{
+    const auto page = planned::home.file("page.html").string();
+    const auto done = run(deletion({"--output", "json", "--concurrency", "4", "--html", page}));
+    BOOST_TEST_REQUIRE(done.exit_code == 0, done.err);
+    const auto report = boost::json::parse(done.out);
+    const auto& load = report.at("runs").at(0);
+    BOOST_TEST(report.at("mix").as_string() == "delete=1");
+    BOOST_TEST(number(load, "requests") == 20U);
+    BOOST_TEST(number(load, "errors") == 0U);
+    BOOST_TEST(number(load, "concurrency") == 4U);
+    BOOST_TEST(number(load.at("operations").at("delete"), "requests") == deletes());
+    BOOST_TEST(load.at("rate").to_number<double>() > 0);
+    BOOST_TEST(load.at("latency_ms").at("p50").to_number<double>() > 0);
+    BOOST_TEST(number(report.at("deletion"), "run") == 1U);
+    BOOST_TEST(number(report.at("deletion"), "steps") == 20U);
+    BOOST_TEST(number(report.at("deletion"), "settled") == 20U);
+    BOOST_TEST(number(report.at("deletion"), "failed") == 0U);
+    BOOST_TEST(count_tags(*this, repository) == 0U);
+    BOOST_TEST(read_file(page).find("\"deletion\":{\"run\":1") != std::string::npos);
+    const auto listed = run({"journal", "--output", "json"});
+    BOOST_TEST(boost::json::parse(listed.out).at("runs").as_array().size() == 1U, listed.out);
+
+    const auto again = run(deletion());
+    BOOST_TEST(again.exit_code == 0, again.err);
+    BOOST_TEST(again.out.find("20 had nothing left to do") != std::string::npos, again.out);
+    BOOST_TEST(again.out.find("undo") == std::string::npos, again.out);
+    BOOST_TEST(deletes() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_failures_by_status_and_says_how_to_undo_the_rest)
+{
+    registry.add_rule("DELETE", "", fake_action::answer(403), 3);
+    const auto done = run(deletion());
+    BOOST_TEST(done.exit_code == 3, done.err);
+    BOOST_TEST(done.out.find("http_403 3") != std::string::npos, done.out);
+    BOOST_TEST(done.out.find("regsweep restore 1 -reg " + address) != std::string::npos, done.out);
+    BOOST_TEST(done.out.find("p99.9") != std::string::npos, done.out);
+    BOOST_TEST(count_tags(*this, repository) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(tells_what_there_is_where_the_registry_allows_none)
+{
+    registry.add_rule("DELETE", "", fake_action::answer(405));
+    const auto done = run(deletion({"--output", "json", "--concurrency", "1"}));
+    BOOST_TEST(done.exit_code == 1, done.err);
+    BOOST_TEST(count_errors(done.err) == 1U, done.err);
+    const auto report = boost::json::parse(done.out);
+    BOOST_TEST(number(report.at("runs").at(0).at("failures"), "http_405") == 1U);
+    BOOST_TEST(count_tags(*this, repository) == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(is_refused_without_plan_and_consent)
+{
+    const auto refused = [&](std::vector<std::string> args) {
+        args.insert(args.begin(), "bench");
+        const auto done = run(args);
+        BOOST_TEST(done.exit_code == 2, shown(args) << ": " << done.exit_code << ": " << done.err);
+        BOOST_TEST(count_errors(done.err) == 1U, done.err);
+    };
+    refused({"--op", "delete"});
+    refused({"--op", "delete", "--yes-delete"});
+    refused({"--op", "delete", "--plan", plan()});
+    refused({"--op", "head", "--plan", plan(), "--yes-delete"});
+    refused({"--yes-delete"});
+    refused({"--mix", "head=1,delete=1"});
+    for (const auto& more : std::vector<std::vector<std::string>>{
+             {"--find-limit"}, {"--concurrency", "1,2"}, {"--requests", "5"}, {"--duration", "1"}, {"--warmup", "1"}}) {
+        auto args = deletion(more);
+        args.erase(args.begin());
+        refused(args);
+    }
+    const auto other = planned::home.run(
+        {"bench", "--op", "delete", "--plan", plan(), "--yes-delete", "-reg", "127.0.0.1:1", "-c", index()});
+    BOOST_TEST(other.exit_code == 1);
+    BOOST_TEST(other.err.find("is a plan for") != std::string::npos, other.err);
+    BOOST_TEST(deletes() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(bench_deletion_for_real)
+
+BOOST_AUTO_TEST_CASE(is_taken_back_by_restore_last)
+{
+    real_registry registry;
+    push_client client(registry.address());
+    const planned home(registry.address());
+    std::map<std::string, std::string> before;
+    for (int i = 0; i != 12; ++i) {
+        const auto tag = "1." + std::to_string(i);
+        client.push("team/app", make_image(tag), {tag, tag + "-too"});
+        before[tag] = before[tag + "-too"] = client.resolve("team/app", tag);
+    }
+    client.push("team/kept", make_image("kept"), {"1"});
+    home.make_plan("team/app");
+    const auto done = home.run(home.deletion({"--output", "json"}));
+    BOOST_TEST_REQUIRE(done.exit_code == 0, done.err);
+    const auto report = boost::json::parse(done.out);
+    BOOST_TEST(number(report.at("runs").at(0), "requests") == 12U);
+    BOOST_TEST(number(report.at("runs").at(0), "errors") == 0U);
+    BOOST_TEST(client.resolve("team/app", "1.3").empty());
+    BOOST_TEST(!client.resolve("team/kept", "1").empty());
+    BOOST_TEST(count_tags(home, "team/app") == 0U);
+
+    const auto back = home.run({"restore", "last"});
+    BOOST_TEST_REQUIRE(back.exit_code == 0, back.err);
+    for (const auto& [tag, id] : before)
+        BOOST_TEST(client.resolve("team/app", tag) == id, tag);
+    BOOST_TEST(count_tags(home, "team/app") == 24U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

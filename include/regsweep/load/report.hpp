@@ -23,6 +23,19 @@ struct limit_report
     friend bool operator==(const limit_report&, const limit_report&) = default;
 };
 
+/// What became of a plan whose deletions were measured.
+struct deletion_report
+{
+    std::int64_t run = 0;      ///< its number in the journal
+    std::uint64_t steps = 0;   ///< of the plan
+    std::uint64_t settled = 0; ///< in whatever way
+    std::uint64_t gone = 0;    ///< of those, the ones with nothing left to do
+    std::uint64_t failed = 0;
+    std::uint64_t dropped = 0; ///< left alone, by the check right before
+
+    friend bool operator==(const deletion_report&, const deletion_report&) = default;
+};
+
 /// All that one call of the load generator has found out.
 struct load_report
 {
@@ -35,6 +48,7 @@ struct load_report
     double warmup_seconds = 0;
     std::vector<load_result> runs; ///< one for each level; for a search, the last that held or was tried
     std::optional<limit_report> limit;
+    std::optional<deletion_report> deletion;
 
     friend bool operator==(const load_report&, const load_report&) = default;
 };

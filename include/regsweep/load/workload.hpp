@@ -22,8 +22,9 @@ enum class operation : std::uint8_t {
     head,    ///< HEAD of a manifest
     get,     ///< GET of a manifest
     blob,    ///< GET of a blob
+    remove,  ///< DELETE of a manifest or tag: only of a plan, see `load_recorder`; a load has no targets for it
 };
-inline constexpr std::size_t operations = 6;
+inline constexpr std::size_t operations = 7;
 
 std::string_view to_string(operation op) noexcept;
 std::optional<operation> parse_operation(std::string_view name) noexcept;
@@ -86,6 +87,7 @@ private:
     target_list tags_;
     target_list manifests_;
     target_list blobs_;
+    target_list none_;
 };
 
 enum class target_order : std::uint8_t {

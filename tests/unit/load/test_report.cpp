@@ -71,6 +71,8 @@ BOOST_AUTO_TEST_CASE(comes_back_as_it_was)
     report.limit->rate.reset();
     BOOST_TEST((read_report(to_json(report)).value() == report));
     report.limit.reset();
+    report.deletion = deletion_report{7, 100, 90, 5, 3, 2};
+    BOOST_TEST((read_report(to_json(report)).value() == report));
     report.runs.clear();
     BOOST_TEST((read_report(to_json(report)).value() == report));
     report.runs.emplace_back();
