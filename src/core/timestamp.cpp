@@ -79,7 +79,7 @@ int read_zone(field_reader& from) noexcept
 
 } // namespace
 
-std::optional<timestamp> parse_rfc3339(std::string_view text) noexcept
+std::optional<timestamp> parse_timestamp(std::string_view text) noexcept
 {
     field_reader from(text);
     const int year = from.digits(4);

@@ -263,6 +263,15 @@ result<bool> details_store::impl::knows(std::int64_t row) const
     return query->bind(1, row).step();
 }
 
+// A row of 0 is neither.
+result<bool> details_store::impl::knows_or_lacks(std::int64_t row) const
+{
+    auto query = db.cached("SELECT 1 FROM manifest WHERE id = ?1 UNION ALL SELECT 1 FROM absent WHERE id = ?1");
+    if (!query)
+        return query.error();
+    return query->bind(1, row).step();
+}
+
 result<bool> details_store::knows(const digest& d) const
 {
     const result<std::int64_t> row = impl_->row_of(d);
@@ -539,9 +548,47 @@ result<std::string> repository_leading_to(const index& tags, const details_store
 
 } // namespace
 
+namespace {
+
+struct named_digest
+{
+    regsweep::digest digest;
+    std::string repository; // empty: to be found by the parents
+};
+
+// What children and referrers name without its being known. Few, for they are read with what names them, unless
+// something failed.
+result<std::vector<named_digest>> named_only(connection& db)
+{
+    auto query = db.cached("SELECT c.digest, '' FROM content c WHERE c.id IN"
+                           " (SELECT content_id FROM child EXCEPT SELECT id FROM manifest EXCEPT"
+                           " SELECT id FROM absent) UNION ALL"
+                           " SELECT c.digest, r.name FROM referrer f JOIN repository r ON r.id = f.repository_id"
+                           " JOIN content c ON c.id = f.content_id WHERE f.content_id NOT IN"
+                           " (SELECT id FROM manifest UNION ALL SELECT id FROM absent)");
+    if (!query)
+        return query.error();
+    std::vector<named_digest> out;
+    const auto walked = walk(*query, [&](const statement& r) -> result<bool> {
+        const auto d = digest::from_bytes(r.blob(0));
+        if (!d)
+            return d.error();
+        out.push_back({*d, std::string(r.text(1))});
+        return true;
+    });
+    if (!walked)
+        return walked.error();
+    return out;
+}
+
+} // namespace
+
 result<void> details_store::for_each_unknown(const index& tags,
                                              const std::function<bool(const digest&, std::string_view)>& visit) const
 {
+    auto named = named_only(impl_->db);
+    if (!named)
+        return named.error();
     error failed;
     bool more = true;
     digest last;
@@ -549,38 +596,44 @@ result<void> details_store::for_each_unknown(const index& tags,
         if (d == last)
             return true;
         last = d;
-        const auto known = knows(d);
-        if (!known) {
+        const auto row = impl_->row_of(d);
+        const auto known = row ? impl_->knows_or_lacks(*row) : row.error();
+        if (!known)
             failed = known.error();
-            return false;
-        }
-        more = *known || visit(d, repository);
+        more = known && (*known || visit(d, repository));
         return more;
     });
     if (!tagged || failed.code)
         return tagged ? failed : tagged.error();
-    if (!more)
-        return {};
-    // Few, for they are known as soon as what names them, unless something failed.
-    auto named = impl_->db.cached("SELECT c.digest, '' FROM content c WHERE c.id IN"
-                                  " (SELECT content_id FROM child EXCEPT SELECT id FROM manifest EXCEPT"
-                                  " SELECT id FROM absent) UNION ALL"
-                                  " SELECT c.digest, r.name FROM referrer f JOIN repository r ON r.id = f.repository_id"
-                                  " JOIN content c ON c.id = f.content_id WHERE f.content_id NOT IN"
-                                  " (SELECT id FROM manifest UNION ALL SELECT id FROM absent)");
-    if (!named)
-        return named.error();
-    return walk(*named, [&](const statement& r) -> result<bool> {
-        const auto d = digest::from_bytes(r.blob(0));
-        if (!d)
-            return impl_->damaged("a digest has neither 32 nor 64 bytes");
-        if (!r.text(1).empty())
-            return visit(*d, r.text(1));
-        const auto repository = repository_leading_to(tags, *this, *d);
-        if (!repository)
-            return repository.error();
-        return repository->empty() || visit(*d, *repository);
-    });
+    for (auto each = named->begin(); more && each != named->end(); ++each) {
+        if (each->repository.empty()) {
+            auto found = repository_leading_to(tags, *this, each->digest);
+            if (!found)
+                return found.error();
+            each->repository = *std::move(found);
+        }
+        more = each->repository.empty() || visit(each->digest, each->repository);
+    }
+    return {};
+}
+
+result<bool> details_store::is_absent(const digest& d) const
+{
+    auto query = impl_->db.cached("SELECT 1 FROM content c JOIN absent a ON a.id = c.id WHERE c.digest = ?1");
+    if (!query)
+        return query.error();
+    return query->bind(1, d.bytes()).step();
+}
+
+result<std::optional<bool>> details_store::tells_referrers() const
+{
+    auto query = impl_->db.cached("SELECT value FROM meta WHERE key = 'referrers_api'");
+    if (!query)
+        return query.error();
+    const result<bool> found = query->step();
+    if (!found)
+        return found.error();
+    return *found ? std::optional(query->integer(0) != 0) : std::nullopt;
 }
 
 result<bool> details_store::asked_referrers(std::string_view repository, const digest& subject) const

@@ -211,6 +211,12 @@ result<void> details_store::impl::put(const manifest_details& one)
         return known.error();
     if (*known)
         return {};
+    // What was read counts more than what an index says of it.
+    auto measured = db.cached("UPDATE content SET size = ?2 WHERE id = ?1 AND size IS NOT ?2");
+    if (!measured)
+        return measured.error();
+    if (const auto done = measured->bind(1, *row).bind(2, static_cast<std::int64_t>(one.size)).run(); !done)
+        return done;
     const auto type = put_text(one.media_type_name);
     const auto artifact = put_text(one.artifact_type);
     const auto platform = put_platform(one.platform);
@@ -303,6 +309,16 @@ result<void> details_store::put_absent(const digest& d)
 result<void> details_store::forget_absent()
 {
     return impl_->apply([&] { return impl_->db.execute("DELETE FROM absent"); });
+}
+
+result<void> details_store::set_tells_referrers(bool does)
+{
+    return impl_->apply([&]() -> result<void> {
+        auto change = impl_->db.cached("INSERT OR REPLACE INTO meta(key, value) VALUES('referrers_api', ?1)");
+        if (!change)
+            return change.error();
+        return change->bind(1, does ? 1 : 0).run();
+    });
 }
 
 result<void> details_store::begin()

@@ -18,9 +18,10 @@ struct timestamp
     friend auto operator<=>(const timestamp&, const timestamp&) = default;
 };
 
-/// Reads RFC 3339 (`2024-02-29T23:59:60.5+01:00`): any zone, digits of a fraction after the ninth are cut off, a leap
-/// second is the first moment of the next minute. Nothing for any other text, or a day or hour that does not exist.
-std::optional<timestamp> parse_rfc3339(std::string_view text) noexcept;
+/// Reads a time as RFC 3339 writes it (`2024-02-29T23:59:60.5+01:00`): any zone, digits of a fraction after the ninth
+/// are cut off, a leap second is the first moment of the next minute. Nothing for any other text, or a day or hour that
+/// does not exist.
+std::optional<timestamp> parse_timestamp(std::string_view text) noexcept;
 
 /// `2024-02-29T23:59:59Z`, with as many digits of the fraction as it has (3, 6 or 9).
 std::string to_string(const timestamp& when);

@@ -89,13 +89,19 @@ public:
     result<void> for_each_child_link(const std::function<bool(const link_view&)>& visit) const;
 
     /// Calls `visit` for every digest that tags point to, or that children or referrers of them have, and that is
-    /// not known here, with a repository that should have it. Those that were put as absent are left out.
+    /// not known here, with a repository that should have it. Those that were put as absent are left out. `visit` may
+    /// put what it found; what is named thereby is not visited.
     result<void> for_each_unknown(const index& tags,
                                   const std::function<bool(const digest&, std::string_view repository)>& visit) const;
 
     /// Remembers that the registry does not have a manifest that is named somewhere, so that nobody asks again.
     result<void> put_absent(const digest& d);
+    result<bool> is_absent(const digest& d) const;
     result<void> forget_absent();
+
+    /// Whether the registry was found to know the referrers API; nothing if it was never asked.
+    result<std::optional<bool>> tells_referrers() const;
+    result<void> set_tells_referrers(bool does);
 
     /// Adds manifests, all or none; those known already stay as they are.
     result<void> put(std::span<const manifest_details> some);

@@ -57,6 +57,9 @@ public:
     /// attestations.
     std::vector<std::pair<number, number>> referrers(number repository) const;
 
+    /// Of these, those that the registry told of, which need have no other trace.
+    std::span<const std::pair<number, number>> told_referrers(number repository) const noexcept;
+
     /// Blobs have numbers of their own, below this; some may not be in use.
     number blobs() const noexcept;
     /// The config and layers of a manifest that the registry holds, in its order.
@@ -66,6 +69,7 @@ public:
     std::uint64_t blob_size(number blob) const noexcept; ///< bytes; 0 if unknown
 
 private:
+    friend class graph_loader;
     struct impl;
     explicit content_graph(std::unique_ptr<impl> p) noexcept;
     std::unique_ptr<impl> impl_;
