@@ -125,6 +125,7 @@ private:
             if (used_.anywhere.contains(of_.manifests[m].id) ||
                 (names != nullptr && names->digests.contains(of_.manifests[m].id)))
                 left.push_back(m);
+        used_manifests_ = left;
         while (!left.empty()) {
             const std::uint32_t next = left.back();
             left.pop_back();
@@ -296,38 +297,45 @@ private:
         });
     }
 
-    void stay(std::uint32_t manifest, fate_reason why, std::uint32_t other)
+    /// `known`: whether the next run will know it although it has no tags.
+    void stay(std::uint32_t manifest, fate_reason why, std::uint32_t other, bool known)
     {
-        if (stays_[manifest])
+        known = known || has_tags(manifest);
+        if (stays_[manifest] && (known_[manifest] || !known))
             return;
+        if (!stays_[manifest])
+            stays_for_[manifest] = {why, other};
         stays_[manifest] = true;
-        stays_for_[manifest] = {why, other};
+        known_[manifest] = known;
         left_.push_back(manifest);
     }
 
-    /// A manifest stays if a tag or its use keeps it, if nobody asked for it to go, if an index that stays lists it, or
-    /// if it refers to one that stays.
+    /// A manifest stays if a tag or its use keeps it, and then all that it lists and that refers to it. Manifests
+    /// without tags stay if nobody asked for them to go; nothing leads to them after that, and so the next run does not
+    /// know them: they keep what nobody asked for either, but no tag that a rule removes.
     result<void> find_what_stays()
     {
         stays_.resize(of_.manifests.size(), false);
+        known_.resize(of_.manifests.size(), false);
         stays_for_.resize(of_.manifests.size());
         for (std::uint32_t t = 0; t != of_.tags.size(); ++t)
             if (out_.tags[t].fate == tag_fate::keep)
-                stay(of_.tags[t].manifest, fate_reason::shared, t);
+                stay(of_.tags[t].manifest, fate_reason::shared, t, true);
+        for (const std::uint32_t m : used_manifests_)
+            stay(m, fate_reason::holds_used, m, true);
+        follow_what_stays();
         for (std::uint32_t m = 0; m != of_.manifests.size(); ++m) {
-            if (holds_used_[m])
-                stay(m, fate_reason::holds_used, m);
             if (stays_[m] || has_tags(m))
                 continue;
             const auto goes = may_go(m);
             if (!goes)
                 return goes.error();
-            if (!*goes)
-                stay(m, fate_reason::no_rule, m);
+            if (!*goes || holds_used_[m])
+                stay(m, fate_reason::no_rule, m, false);
         }
-        follow_what_stays();
-        while (keep_what_nobody_asked_for())
+        do
             follow_what_stays();
+        while (keep_what_nobody_asked_for());
         for (std::uint32_t m = 0; m != of_.manifests.size(); ++m)
             out_.manifests[m].stays = stays_[m];
         return {};
@@ -338,11 +346,20 @@ private:
         while (!left_.empty()) {
             const std::uint32_t m = left_.back();
             left_.pop_back();
+            const bool known = known_[m];
             for (const std::uint32_t child : of_.manifests[m].children)
-                stay(child, fate_reason::listed, m);
+                if (known || !has_own_tags(child))
+                    stay(child, fate_reason::listed, m, known);
             for (const auto& [subject, referrer] : referrers_.of(m))
-                stay(referrer, fate_reason::refers, m);
+                if (known || !has_own_tags(referrer))
+                    stay(referrer, fate_reason::refers, m, known);
         }
+    }
+
+    /// Whether it has tags that rules decide about.
+    bool has_own_tags(std::uint32_t m) const
+    {
+        return std::ranges::any_of(tags_.of(m), [&](const auto& tag) { return !referrer_tag_[tag.second]; });
     }
 
     /// What follows others goes only where it follows something that a rule takes: tags named for each other's
@@ -374,7 +391,7 @@ private:
         for (std::uint32_t m = 0; m != of_.manifests.size(); ++m) {
             if (stays_[m] || asked[m])
                 continue;
-            stay(m, fate_reason::no_rule, m);
+            stay(m, fate_reason::no_rule, m, false);
             found = true;
         }
         return found;
@@ -438,8 +455,10 @@ private:
     std::vector<bool> referrer_tag_;            ///< named for a manifest
     std::vector<bool> untimed_;                 ///< a rule asked for its time in vain
     std::vector<std::uint32_t> subject_of_tag_; ///< of `referrer_tag_`, if it is known here
+    std::vector<std::uint32_t> used_manifests_; ///< in use by their digests
     std::vector<bool> holds_used_;              ///< by manifest, as those that follow
     std::vector<bool> stays_;
+    std::vector<bool> known_; ///< what stays and is known to the next run
     std::vector<std::pair<fate_reason, std::uint32_t>> stays_for_;
     std::vector<std::uint32_t> left_; ///< what stays and has not been followed yet
     link_table referrers_;            ///< from subjects

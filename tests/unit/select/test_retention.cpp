@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(times_to_the_nanosecond_and_those_that_tell_nothing)
     const auto with_time = [](const std::string& text) {
         builder in;
         in.tagged("t");
-        in.made.manifests[0].created = parse_rfc3339(text);
+        in.made.manifests[0].created = parse_timestamp(text);
         BOOST_TEST_REQUIRE(in.made.manifests[0].created.has_value(), text);
         return removed(in, rules("- remove: {older_than: 30d}\n")).contains("t");
     };
