@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building needs on Debian 12; with --test also what the tests and CI need.
+# Installs what building needs on Debian 12; with --test also what the tests and CI need, with --bench also what
+# scripts/bench.sh needs besides that.
 # Does nothing, and needs no network or rights, where all of it is there already.
 set -euo pipefail
 
@@ -12,10 +13,11 @@ test_packages=(
   docker-registry skopeo nginx-light apache2 apache2-utils tinyproxy wrk jq sqlite3 python3 openssl
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev man-db iproute2 procps
 )
+bench_packages=(libbenchmark-dev linux-perf valgrind)
 # Packages that come with a service of their own; the tests start these programs themselves.
 services=(docker-registry nginx apache2 tinyproxy)
 
-usage() { echo "usage: $(basename "$0") [--test|--run]"; }
+usage() { echo "usage: $(basename "$0") [--test|--bench|--run]"; }
 say() { echo "install-deps: $*"; }
 fail() {
   echo "install-deps: $*" >&2
@@ -26,6 +28,7 @@ packages=("${build_packages[@]}")
 case "${1-}" in
   "") ;;
   --test) packages+=("${test_packages[@]}") ;;
+  --bench) packages+=("${test_packages[@]}" "${bench_packages[@]}") ;;
   --run) packages+=(docker-registry) ;; # what quickstart.sh shows the program with
   -h | --help) usage && exit 0 ;;
   *) usage >&2 && exit 2 ;;
