@@ -124,55 +124,83 @@ std::uint64_t count_unknown(const content_graph& of, std::span<const number> man
         std::count_if(manifests.begin(), manifests.end(), [&](number m) { return !of.known(m); }));
 }
 
-void add_distinct(const content_graph& of, const std::vector<bool>& tagged, const std::vector<bool>& present,
-                  usage_report& to)
+// The sum of some repositories as if they were one.
+class group_counter
 {
-    for (number m = 0; m != of.manifests(); ++m) {
-        if (!present[m])
-            continue;
-        ++to.manifests;
-        to.untagged += tagged[m] ? 0U : 1U;
-        to.unknown += of.known(m) ? 0U : 1U;
+public:
+    explicit group_counter(const content_graph& of) : of_(of), blobs_(of.blobs()), manifests_(of.manifests()) {}
+
+    void add(std::span<const number> manifests, std::size_t tagged, bool inside)
+    {
+        const std::uint8_t whose = inside ? in_group : elsewhere;
+        for (std::size_t i = 0; i != manifests.size(); ++i) {
+            if (inside)
+                manifests_[manifests[i]] |= i < tagged ? in_group | has_tag : in_group;
+            for_each_blob(of_, manifests[i], [&](number blob) { blobs_[blob] |= whose; });
+        }
     }
-}
+
+    void put_into(repository_usage& to) const
+    {
+        for (number m = 0; m != of_.manifests(); ++m) {
+            if (manifests_[m] == 0)
+                continue;
+            ++to.manifests;
+            to.untagged += (manifests_[m] & has_tag) == 0 ? 1U : 0U;
+            to.unknown += of_.known(m) ? 0U : 1U;
+        }
+        for (number blob = 0; blob != of_.blobs(); ++blob) {
+            if ((blobs_[blob] & in_group) == 0)
+                continue;
+            to.logical_size += of_.blob_size(blob);
+            if ((blobs_[blob] & elsewhere) == 0)
+                to.unique_size += of_.blob_size(blob);
+        }
+        to.shared_size = to.logical_size - to.unique_size;
+    }
+
+private:
+    static constexpr std::uint8_t in_group = 1;
+    static constexpr std::uint8_t elsewhere = 2;
+    static constexpr std::uint8_t has_tag = 4;
+
+    const content_graph& of_;
+    std::vector<std::uint8_t> blobs_;
+    std::vector<std::uint8_t> manifests_;
+};
 
 } // namespace
 
-usage_report disk_usage(const content_graph& of)
+usage_report disk_usage(const content_graph& of, std::span<const number> repositories)
 {
-    usage_report out;
-    out.repositories.resize(of.repositories());
+    std::vector<repository_usage> all(of.repositories());
+    std::vector<bool> inside(of.repositories());
+    for (const number r : repositories)
+        inside[r] = true;
     reach_walk walk(of);
     size_counter sizes(of);
-    std::vector<bool> tagged(of.manifests());
-    std::vector<bool> present(of.manifests());
+    group_counter group(of);
+    usage_report out;
     for (number r = 0; r != of.repositories(); ++r) {
-        repository_usage& u = out.repositories[r];
         const auto reached = walk.from(of.tagged(r), r);
+        repository_usage& u = all[r];
         u.repository = r;
         u.tags = of.tagged(r).size();
         u.manifests = reached.size();
         u.untagged = reached.size() - walk.roots();
         u.unknown = count_unknown(of, reached);
         u.logical_size = sizes.count(reached, r);
-        for (std::size_t i = 0; i != reached.size(); ++i) {
-            present[reached[i]] = true;
-            if (i < walk.roots())
-                tagged[reached[i]] = true;
-        }
+        group.add(reached, walk.roots(), inside[r]);
+        out.total.tags += inside[r] ? u.tags : 0;
     }
-    for (number blob = 0; blob != of.blobs(); ++blob) {
-        const number owner = sizes.whose()[blob];
-        if (owner == nobody)
-            continue;
-        ++out.blobs;
-        out.stored_size += of.blob_size(blob);
-        if (owner != several)
-            out.repositories[owner].unique_size += of.blob_size(blob);
+    for (number blob = 0; blob != of.blobs(); ++blob)
+        if (const number owner = sizes.whose()[blob]; owner != nobody && owner != several)
+            all[owner].unique_size += of.blob_size(blob);
+    for (const number r : repositories) {
+        out.repositories.push_back(all[r]);
+        out.repositories.back().shared_size = all[r].logical_size - all[r].unique_size;
     }
-    for (auto& u : out.repositories)
-        u.shared_size = u.logical_size - u.unique_size;
-    add_distinct(of, tagged, present, out);
+    group.put_into(out.total);
     return out;
 }
 

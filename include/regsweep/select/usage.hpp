@@ -78,7 +78,7 @@ private:
 /// Sizes in bytes. Unknown sizes count as 0.
 struct repository_usage
 {
-    content_graph::number repository = 0;
+    content_graph::number repository = content_graph::none;
     std::uint64_t tags = 0;
     std::uint64_t manifests = 0;    ///< present
     std::uint64_t untagged = 0;     ///< of these, without a tag in this repository: children and referrers
@@ -90,15 +90,12 @@ struct repository_usage
 
 struct usage_report
 {
-    std::vector<repository_usage> repositories; ///< all of the graph, in its order
-    std::uint64_t stored_size = 0;              ///< of all blobs of all repositories, each once
-    std::uint64_t manifests = 0;                ///< distinct
-    std::uint64_t untagged = 0;                 ///< distinct, without a tag anywhere
-    std::uint64_t unknown = 0;                  ///< distinct
-    std::uint64_t blobs = 0;                    ///< distinct, manifests included
+    std::vector<repository_usage> repositories; ///< those asked for, in their order
+    repository_usage total;                     ///< as if they were one repository; its tags are added up
 };
 
-usage_report disk_usage(const content_graph& of);
+/// What each of these repositories uses, beside all others of the graph.
+usage_report disk_usage(const content_graph& of, std::span<const content_graph::number> repositories);
 
 /// Of one tag: what it leads to, and what of this no other tag of any repository leads to.
 struct tag_usage

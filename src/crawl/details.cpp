@@ -1,0 +1,697 @@
+#include "regsweep/crawl/details.hpp"
+
+#include "crawl/concurrency.hpp"
+#include "regsweep/registry/content.hpp"
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <variant>
+
+namespace regsweep {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using http::awaitable;
+using details_timer = asio::basic_waitable_timer<http::clock, asio::wait_traits<http::clock>, http::executor>;
+
+// As in a crawl: a registry that cannot be reached this often in a row, each time after all retries, is gone.
+constexpr unsigned unreachable_in_a_row = 8;
+constexpr unsigned concurrency_at_first = 32;
+constexpr std::size_t problems_named = 1000;
+constexpr std::size_t repositories_tried = 16; // for one manifest
+constexpr unsigned deepest_referrer = 8;
+constexpr auto commit_every = std::chrono::milliseconds(500);
+
+bool cannot_be_reached(const error& e)
+{
+    return e.is(errc::connect_failed) || e.is(errc::resolve_failed) || e.is(errc::tls_failed);
+}
+
+bool is_image_config(std::string_view type)
+{
+    return type == "application/vnd.docker.container.image.v1+json" ||
+           type == "application/vnd.oci.image.config.v1+json";
+}
+
+// One thing to ask the registry.
+struct details_job
+{
+    enum class kind : std::uint8_t { manifest, referrers };
+    kind what = kind::manifest;
+    std::string repository;
+    regsweep::digest digest;
+    std::vector<std::string> tried{}; // other repositories that do not have it
+    unsigned depth = 0;               // of referrers of referrers
+};
+
+struct no_manifest // 404
+{};
+struct no_referrers_api
+{};
+struct found_manifest
+{
+    manifest_details facts;
+    bool with_config = false;
+};
+using referrers_list = std::vector<digest>;
+
+struct details_answer
+{
+    details_job job;
+    std::variant<error, no_manifest, no_referrers_api, found_manifest, referrers_list> found;
+};
+
+// The answers on their way from the threads of the network to the one of the store.
+class answer_queue
+{
+public:
+    void push(details_answer one)
+    {
+        {
+            const std::lock_guard lock(guard_);
+            waiting_.push_back(std::move(one));
+        }
+        woken_.notify_one();
+    }
+    void interrupt()
+    {
+        {
+            const std::lock_guard lock(guard_);
+            interrupted_ = true;
+        }
+        woken_.notify_one();
+    }
+    bool interrupted() const
+    {
+        const std::lock_guard lock(guard_);
+        return interrupted_;
+    }
+    /// Takes all there are, waiting up to `patience` for the first.
+    void take(std::vector<details_answer>& into, std::chrono::milliseconds patience)
+    {
+        into.clear();
+        std::unique_lock lock(guard_);
+        woken_.wait_for(lock, patience, [&] { return !waiting_.empty() || interrupted_; });
+        into.swap(waiting_);
+    }
+
+private:
+    mutable std::mutex guard_;
+    std::condition_variable woken_;
+    std::vector<details_answer> waiting_;
+    bool interrupted_ = false;
+};
+
+// A thread with its connections, and workers that each keep one request in flight.
+class details_crew
+{
+public:
+    details_crew(const crawl_options& options, concurrency_control::limits share, answer_queue& answers)
+        : client_(context_, options.http), registry_(client_, options.address, options.registry),
+          content_(client_, options.address, options.registry), workers_(share.most), control_(share), answers_(answers)
+    {}
+
+    void run();
+    /// Any thread.
+    void post(details_job job);
+    void stop();
+
+    const http::client_stats& stats() const noexcept { return client_.stats(); }
+    std::atomic<std::uint64_t> in_flight{0};
+    std::atomic<std::uint64_t> requests{0};
+    std::atomic<std::uint64_t> retries{0};
+
+private:
+    awaitable<void> work();
+    awaitable<details_answer> answer(details_job job, registry_buffers& buffers);
+    awaitable<void> read_config(const std::string& repository, found_manifest& into, error& failed,
+                                registry_buffers& buffers);
+    awaitable<void> rest_in(std::vector<details_timer*>& list, details_timer& bed);
+    void one_is_through();
+
+    asio::io_context context_{1};
+    http::client client_;
+    registry_client registry_;
+    content_client content_;
+    unsigned workers_;
+    concurrency_control control_;
+    answer_queue& answers_;
+    std::deque<details_job> jobs_;
+    std::vector<details_timer*> idle_;   // workers without work
+    std::vector<details_timer*> parked_; // workers over the limit
+    unsigned busy_ = 0;
+    unsigned running_ = 0;
+    bool stopping_ = false;
+};
+
+void details_crew::run()
+{
+    const auto guard = asio::make_work_guard(context_);
+    running_ = workers_;
+    for (unsigned i = 0; i != workers_; ++i)
+        asio::co_spawn(context_, work(), [this](const std::exception_ptr& thrown) {
+            // Memory is short: what this worker had in hand will never be answered.
+            if (thrown)
+                answers_.push({{}, error(errc::io, "a worker ended for want of memory or another resource")});
+            if (--running_ == 0)
+                context_.stop();
+        });
+    context_.run();
+}
+
+void details_crew::post(details_job job)
+{
+    asio::post(context_, [this, taken = std::move(job)]() mutable {
+        jobs_.push_back(std::move(taken));
+        if (idle_.empty())
+            return;
+        idle_.back()->cancel();
+        idle_.pop_back();
+    });
+}
+
+void details_crew::stop()
+{
+    asio::post(context_, [this] {
+        stopping_ = true;
+        client_.cancel();
+        for (auto* list : {&idle_, &parked_})
+            for (details_timer* bed : std::exchange(*list, {}))
+                bed->cancel();
+    });
+}
+
+awaitable<void> details_crew::rest_in(std::vector<details_timer*>& list, details_timer& bed)
+{
+    bed.expires_at(http::clock::time_point::max());
+    list.push_back(&bed);
+    error_code ec;
+    co_await bed.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
+}
+
+void details_crew::one_is_through()
+{
+    const unsigned before = busy_--;
+    in_flight.store(busy_, std::memory_order_relaxed);
+    requests.store(client_.stats().requests, std::memory_order_relaxed);
+    retries.store(client_.stats().retries, std::memory_order_relaxed);
+    if (!control_.answered(http::clock::now(), before, client_.stats().retries))
+        return;
+    while (!parked_.empty() && workers_ - parked_.size() < control_.limit()) {
+        parked_.back()->cancel();
+        parked_.pop_back();
+    }
+}
+
+awaitable<void> details_crew::work()
+{
+    registry_buffers buffers;
+    details_timer bed(context_);
+    while (!stopping_) {
+        if (busy_ >= control_.limit()) {
+            co_await rest_in(parked_, bed);
+            continue;
+        }
+        if (jobs_.empty()) {
+            co_await rest_in(idle_, bed);
+            continue;
+        }
+        details_job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        ++busy_;
+        auto found = co_await answer(std::move(job), buffers);
+        one_is_through();
+        answers_.push(std::move(found));
+    }
+}
+
+awaitable<details_answer> details_crew::answer(details_job job, registry_buffers& buffers)
+{
+    if (job.what == details_job::kind::referrers) {
+        auto told = co_await content_.referrers(job.repository, job.digest, buffers);
+        if (!told)
+            co_return details_answer{std::move(job), told.error()};
+        if (!*told)
+            co_return details_answer{std::move(job), no_referrers_api()};
+        co_return details_answer{std::move(job), **std::move(told)};
+    }
+    const std::string reference = job.digest.to_string();
+    auto got = co_await registry_.get_manifest(job.repository, reference, buffers);
+    if (!got)
+        co_return details_answer{std::move(job), got.error()};
+    if (!*got)
+        co_return details_answer{std::move(job), no_manifest()};
+    auto facts = parse_manifest((*got)->body);
+    if (!facts) {
+        error why = facts.error();
+        why.request = "GET " + job.repository + "@" + reference;
+        co_return details_answer{std::move(job), std::move(why)};
+    }
+    found_manifest found;
+    found.facts = *std::move(facts);
+    found.facts.digest = job.digest;
+    found.facts.size = (*got)->body.size();
+    if (!(*got)->content_type.empty()) {
+        found.facts.media_type_name = (*got)->content_type.substr(0, (*got)->content_type.find(';'));
+        found.facts.type = (*got)->type;
+    }
+    error failed;
+    co_await read_config(job.repository, found, failed, buffers);
+    if (failed.code)
+        co_return details_answer{std::move(job), std::move(failed)};
+    co_return details_answer{std::move(job), std::move(found)};
+}
+
+// A config that is missing, too large or no config at all leaves its facts unknown, for good.
+awaitable<void> details_crew::read_config(const std::string& repository, found_manifest& into, error& failed,
+                                          registry_buffers& buffers)
+{
+    const auto& config = into.facts.config;
+    if (!config || !is_image_config(config->media_type) || config->size.value_or(0) > details_crawler::body_limit)
+        co_return;
+    const digest id = config->digest;
+    const auto got = co_await content_.blob(repository, id, buffers);
+    if (!got) {
+        if (!got.error().is(errc::too_large))
+            failed = got.error();
+        co_return;
+    }
+    into.with_config = *got && add_config(**got, into.facts);
+}
+
+// Decides what is asked for, and stores the answers: all on the thread that owns index and store.
+class details_pump
+{
+public:
+    details_pump(std::vector<std::unique_ptr<details_crew>>& crews, answer_queue& answers, std::size_t room,
+                 const index& tags, details_store& store, bool again, std::atomic<std::uint64_t>& manifests,
+                 std::atomic<std::uint64_t>& waiting)
+        : crews_(crews), answers_(answers), room_(room), tags_(tags), store_(store), again_(again),
+          manifests_(manifests), waiting_(waiting)
+    {}
+
+    result<details_report> run();
+
+private:
+    result<void> read_manifests();
+    result<void> read_referrers();
+    result<void> ask_of_repository(const digest& d, std::string_view repository);
+    result<bool> is_to_be_asked(const digest& d, std::string_view repository);
+
+    void want(details_job job);
+    result<void> submit(details_job job);
+    result<void> pump(std::size_t down_to);
+    result<void> settle(details_answer& one);
+    result<void> settle_failure(const details_job& job, const error& why);
+    result<void> settle_absence(const details_job& job);
+    result<void> settle_manifest(const details_job& job, const found_manifest& found);
+    result<void> settle_referrers(const details_job& job, const referrers_list& list);
+    result<void> commit(bool at_once);
+
+    std::vector<std::unique_ptr<details_crew>>& crews_;
+    answer_queue& answers_;
+    std::size_t room_; // requests handed out at the most
+    const index& tags_;
+    details_store& store_;
+    bool again_;
+    std::atomic<std::uint64_t>& manifests_;
+    std::atomic<std::uint64_t>& waiting_;
+
+    std::deque<details_job> wanted_;        // by what was read: children, referrers
+    std::unordered_set<digest> on_the_way_; // manifests that are wanted or asked for
+    std::unordered_set<digest> failed_;     // not to be asked for by another parent
+    std::vector<details_answer> taken_;
+    std::size_t out_ = 0; // jobs handed out and not answered
+    std::size_t next_crew_ = 0;
+    unsigned unreachable_ = 0;
+    std::optional<bool> told_; // whether the registry knows the referrers API
+    http::clock::time_point begun_{};
+    bool open_ = false; // a transaction
+    details_report report_;
+};
+
+result<details_report> details_pump::run()
+{
+    const auto all = [&]() -> result<void> {
+        if (again_) {
+            if (const auto done = store_.forget_absent(); !done)
+                return done;
+        }
+        if (const auto done = read_manifests(); !done)
+            return done;
+        return read_referrers();
+    };
+    const auto done = all();
+    // What was read is worth keeping, whatever has happened.
+    const auto kept = commit(true);
+    if (!done || !kept)
+        return done ? kept.error() : done.error();
+    report_.told = told_.value_or(false);
+    return std::move(report_);
+}
+
+result<void> details_pump::read_manifests()
+{
+    result<void> inner;
+    const auto walked = store_.for_each_unknown(tags_, [&](const digest& d, std::string_view repository) {
+        if (on_the_way_.contains(d) || failed_.contains(d))
+            return true;
+        // It may have been read meanwhile, as a child of another.
+        const auto known = store_.knows(d);
+        if (!known)
+            inner = known.error();
+        else if (!*known)
+            inner = submit({details_job::kind::manifest, std::string(repository), d});
+        return inner.has_value();
+    });
+    if (!walked || !inner)
+        return walked ? inner : walked;
+    return pump(0);
+}
+
+result<void> details_pump::read_referrers()
+{
+    if (!again_) {
+        const auto before = store_.tells_referrers();
+        if (!before)
+            return before.error();
+        told_ = *before;
+    }
+    result<void> inner;
+    const auto walked = tags_.for_each_digest([&](const digest& d, std::string_view repository) {
+        if (told_ == false)
+            return false;
+        inner = ask_of_repository(d, repository);
+        // The first answer shows whether there is sense in going on.
+        if (inner && !told_ && out_ != 0)
+            inner = pump(0);
+        return inner.has_value();
+    });
+    if (!walked || !inner)
+        return walked ? inner : walked;
+    return pump(0);
+}
+
+// A manifest's and its children's: signatures of single platforms refer to these.
+result<void> details_pump::ask_of_repository(const digest& d, std::string_view repository)
+{
+    std::vector<digest> whom{d};
+    const auto facts = store_.find(d);
+    if (!facts)
+        return facts.error();
+    if (*facts)
+        for (const auto& child : (*facts)->children)
+            if (child.describes.empty())
+                whom.push_back(child.digest);
+    for (const auto& each : whom) {
+        const auto wanted = is_to_be_asked(each, repository);
+        if (!wanted)
+            return wanted.error();
+        if (!*wanted)
+            continue;
+        if (const auto done = submit({details_job::kind::referrers, std::string(repository), each}); !done)
+            return done;
+        if (!told_)
+            return {};
+    }
+    return {};
+}
+
+result<bool> details_pump::is_to_be_asked(const digest& d, std::string_view repository)
+{
+    if (again_)
+        return true;
+    const auto asked = store_.asked_referrers(repository, d);
+    return asked ? result<bool>(!*asked) : asked;
+}
+
+void details_pump::want(details_job job)
+{
+    if (job.what == details_job::kind::manifest && !on_the_way_.insert(job.digest).second)
+        return;
+    wanted_.push_back(std::move(job));
+}
+
+result<void> details_pump::submit(details_job job)
+{
+    want(std::move(job));
+    return pump(room_ - 1);
+}
+
+// Hands out what is wanted and stores answers until nothing is wanted and no more than `down_to` are missing.
+result<void> details_pump::pump(std::size_t down_to)
+{
+    while (true) {
+        while (!wanted_.empty() && out_ < room_) {
+            crews_[next_crew_]->post(std::move(wanted_.front()));
+            wanted_.pop_front();
+            next_crew_ = (next_crew_ + 1) % crews_.size();
+            ++out_;
+        }
+        waiting_.store(wanted_.size() + out_, std::memory_order_relaxed);
+        if (answers_.interrupted())
+            return error(errc::cancelled, {});
+        if (wanted_.empty() && out_ <= down_to)
+            return {};
+        answers_.take(taken_, commit_every);
+        if (taken_.empty()) {
+            if (const auto done = commit(false); !done)
+                return done;
+        }
+        for (auto& one : taken_) {
+            --out_;
+            if (const auto done = settle(one); !done)
+                return done;
+        }
+    }
+}
+
+result<void> details_pump::commit(bool at_once)
+{
+    if (!open_ || (!at_once && http::clock::now() - begun_ < commit_every))
+        return {};
+    open_ = false;
+    return store_.commit();
+}
+
+result<void> details_pump::settle(details_answer& one)
+{
+    if (one.job.what == details_job::kind::manifest)
+        on_the_way_.erase(one.job.digest);
+    if (const auto* why = std::get_if<error>(&one.found))
+        return settle_failure(one.job, *why);
+    unreachable_ = 0;
+    if (!open_) {
+        if (const auto begun = store_.begin(); !begun)
+            return begun;
+        open_ = true;
+        begun_ = http::clock::now();
+    }
+    result<void> done;
+    if (const auto* found = std::get_if<found_manifest>(&one.found))
+        done = settle_manifest(one.job, *found);
+    else if (const auto* list = std::get_if<referrers_list>(&one.found))
+        done = settle_referrers(one.job, *list);
+    else if (std::holds_alternative<no_manifest>(one.found))
+        done = settle_absence(one.job);
+    else if (told_) // one repository's answer says nothing of the registry
+        done = store_.put_referrers(one.job.repository, one.job.digest, {});
+    else {
+        told_ = false;
+        done = store_.set_tells_referrers(false);
+    }
+    return done ? commit(false) : done;
+}
+
+result<void> details_pump::settle_failure(const details_job& job, const error& why)
+{
+    if (why.is(errc::cancelled))
+        return {};
+    unreachable_ = cannot_be_reached(why) ? unreachable_ + 1 : 0;
+    if (job.repository.empty() || unreachable_ >= unreachable_in_a_row)
+        return why;
+    ++report_.failed;
+    if (job.what == details_job::kind::manifest)
+        failed_.insert(job.digest);
+    if (report_.problems.size() < problems_named)
+        report_.problems.emplace_back(job.repository + "@" + job.digest.to_string(), why.message());
+    return {};
+}
+
+// Another repository may still have what this one has not any more.
+result<void> details_pump::settle_absence(const details_job& job)
+{
+    details_job next{job.what, {}, job.digest, job.tried, 0};
+    next.tried.push_back(job.repository);
+    if (next.tried.size() < repositories_tried) {
+        const auto walked = tags_.for_each_use(job.digest, [&](const tag_view& t) {
+            if (std::find(next.tried.begin(), next.tried.end(), t.repository) != next.tried.end())
+                return true;
+            next.repository = t.repository;
+            return false;
+        });
+        if (!walked)
+            return walked;
+    }
+    if (!next.repository.empty()) {
+        want(std::move(next));
+        return {};
+    }
+    ++report_.absent;
+    return store_.put_absent(job.digest);
+}
+
+result<void> details_pump::settle_manifest(const details_job& job, const found_manifest& found)
+{
+    if (const auto done = store_.put({&found.facts, 1}); !done)
+        return done;
+    ++report_.manifests;
+    report_.configs += found.with_config ? 1U : 0U;
+    manifests_.store(report_.manifests, std::memory_order_relaxed);
+    for (const auto& child : found.facts.children) {
+        if (failed_.contains(child.digest))
+            continue;
+        const auto known = store_.knows(child.digest);
+        if (!known)
+            return known.error();
+        if (!*known)
+            want({details_job::kind::manifest, job.repository, child.digest});
+    }
+    return {};
+}
+
+result<void> details_pump::settle_referrers(const details_job& job, const referrers_list& list)
+{
+    if (!told_) {
+        told_ = true;
+        if (const auto done = store_.set_tells_referrers(true); !done)
+            return done;
+    }
+    ++report_.referrers;
+    if (const auto done = store_.put_referrers(job.repository, job.digest, list); !done)
+        return done;
+    for (const auto& each : list) {
+        const auto known = store_.knows(each);
+        if (!known)
+            return known.error();
+        if (!*known && !failed_.contains(each))
+            want({details_job::kind::manifest, job.repository, each});
+        // A signature may be signed, too.
+        if (job.depth < deepest_referrer)
+            want({details_job::kind::referrers, job.repository, each, {}, job.depth + 1});
+    }
+    return {};
+}
+
+// Runs crews on threads of their own for as long as it lives.
+class running_crews
+{
+public:
+    explicit running_crews(std::vector<std::unique_ptr<details_crew>>& crews) : crews_(crews)
+    {
+        for (const auto& c : crews_)
+            threads_.emplace_back([who = c.get()] { who->run(); });
+    }
+    running_crews(const running_crews&) = delete;
+    running_crews& operator=(const running_crews&) = delete;
+    ~running_crews()
+    {
+        for (const auto& c : crews_)
+            c->stop();
+        for (auto& t : threads_)
+            t.join();
+    }
+
+private:
+    std::vector<std::unique_ptr<details_crew>>& crews_;
+    std::vector<std::thread> threads_;
+};
+
+} // namespace
+
+struct details_crawler::impl
+{
+    explicit impl(details_options o) : options(std::move(o))
+    {
+        crawl_options& how = options.how;
+        const bool fixed = how.concurrency != 0;
+        most = std::max(1U, fixed ? how.concurrency : how.max_concurrency);
+        how.threads = std::clamp(how.threads, 1U, most);
+        how.http.pause = std::make_shared<http::gate>();
+        how.http.body_limit = body_limit;
+        how.http.rate /= how.threads;
+        how.registry.who.tokens = make_token_store();
+        for (unsigned i = 0; i != how.threads; ++i) {
+            concurrency_control::limits share;
+            share.most = most / how.threads + (i < most % how.threads ? 1U : 0U);
+            share.first = fixed ? share.most : std::min(share.most, std::max(1U, concurrency_at_first / how.threads));
+            share.fixed = fixed;
+            crews.push_back(std::make_unique<details_crew>(how, share, answers));
+        }
+    }
+
+    details_options options;
+    unsigned most = 1;
+    answer_queue answers;
+    std::vector<std::unique_ptr<details_crew>> crews;
+    std::atomic<std::uint64_t> manifests{0};
+    std::atomic<std::uint64_t> waiting{0};
+};
+
+details_crawler::details_crawler(details_options options) : impl_(std::make_unique<impl>(std::move(options))) {}
+
+details_crawler::~details_crawler() = default;
+
+result<details_report> details_crawler::run(const index& tags, details_store& store)
+{
+    const auto begin = http::clock::now();
+    result<details_report> report = details_report();
+    {
+        const running_crews running(impl_->crews);
+        // Twice what can be in flight: workers find the next job without waiting for this thread.
+        details_pump pump(impl_->crews, impl_->answers, std::size_t{2} * impl_->most, tags, store, impl_->options.again,
+                          impl_->manifests, impl_->waiting);
+        report = pump.run();
+    }
+    if (!report)
+        return report;
+    for (const auto& c : impl_->crews) {
+        report->requests += c->stats().requests;
+        report->retries += c->stats().retries;
+    }
+    report->seconds = std::chrono::duration<double>(http::clock::now() - begin).count();
+    return report;
+}
+
+void details_crawler::cancel()
+{
+    impl_->answers.interrupt();
+}
+
+details_progress details_crawler::progress() const
+{
+    details_progress out;
+    out.manifests = impl_->manifests.load(std::memory_order_relaxed);
+    out.waiting = impl_->waiting.load(std::memory_order_relaxed);
+    for (const auto& c : impl_->crews) {
+        out.in_flight += c->in_flight.load(std::memory_order_relaxed);
+        out.requests += c->requests.load(std::memory_order_relaxed);
+        out.retries += c->retries.load(std::memory_order_relaxed);
+    }
+    return out;
+}
+
+} // namespace regsweep
