@@ -337,6 +337,21 @@ awaitable<result<void>> authenticator::send(http::request& rq, http::response& r
     co_return sent;
 }
 
+std::optional<std::string_view> authenticator::standing(access rights) const
+{
+    if (impl_->digest)
+        return std::nullopt;
+    if (!impl_->bearer)
+        return impl_->fixed.reveal();
+    const bearer_token* const token = impl_->known(rights, http::clock::now());
+    return token != nullptr ? std::optional<std::string_view>(token->authorization.reveal()) : std::nullopt;
+}
+
+http::client::endpoint& authenticator::endpoint() noexcept
+{
+    return impl_->endpoint;
+}
+
 std::string authenticator::explain(unsigned status, access rights) const
 {
     return impl_->refused(status, rights, false).detail;

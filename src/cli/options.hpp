@@ -35,6 +35,7 @@ struct options
     output_format output = output_format::text;
     unsigned concurrency = 0;
     unsigned max_concurrency = 256;
+    unsigned pipeline = 0;
     unsigned threads = 1;
     double rate = 0;
     double timeout = 30;
@@ -69,6 +70,8 @@ command_runner add_list_repo_names(CLI::App& app, CLI::App*& subcommand);
 command_runner add_list_tag_names(CLI::App& app, CLI::App*& subcommand);
 command_runner add_query_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_query_tags(CLI::App& app, CLI::App*& subcommand);
+command_runner add_du(CLI::App& app, CLI::App*& subcommand);
+command_runner add_inspect(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand);
 command_runner add_apply(CLI::App& app, CLI::App*& subcommand);

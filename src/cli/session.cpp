@@ -158,6 +158,7 @@ session::session(cli::options given) : options_(std::move(given))
         crawl_.address.server.host = "registry-1.docker.io"; // as Docker does: the short names have no API
     crawl_.concurrency = options_.concurrency;
     crawl_.max_concurrency = options_.max_concurrency;
+    crawl_.pipeline = options_.pipeline;
     crawl_.threads = options_.threads;
     crawl_.page_size = options_.page_size;
     crawl_.patterns = options_.patterns;

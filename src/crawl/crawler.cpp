@@ -1,6 +1,7 @@
 #include "regsweep/crawl/crawler.hpp"
 
 #include "crawl/concurrency.hpp"
+#include "crawl/pipelining.hpp"
 #include "crawl/plan.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -73,7 +74,7 @@ public:
     crew(const crawl_options& options, http::client_options http_options, concurrency_control::limits share,
          std::size_t number)
         : client_(context_, std::move(http_options)), registry_(client_, options.address, options.registry),
-          workers_(share.most), control_(share), number_(number)
+          workers_(share.most), control_(share), pipeline_(options.pipeline), number_(number)
     {}
 
     void run(coordinator& boss);
@@ -112,7 +113,9 @@ private:
     void ask(coordinator& boss);
     void wake(std::size_t how_many);
     awaitable<void> rest_in(std::vector<timer*>& list, timer& bed);
-    void one_is_through();
+    awaitable<void> try_pipelining(const index_record& record, registry_buffers& buffers);
+    void give_up(coordinator& boss, batch& b);
+    void are_through(unsigned how_many);
     void publish() noexcept;
 
     asio::io_context context_{1};
@@ -120,12 +123,13 @@ private:
     registry_client registry_;
     unsigned workers_;
     concurrency_control control_;
+    pipelining pipeline_;
     std::size_t number_;
     std::deque<crawl_job> errands_;               // lists and the catalog
     std::vector<std::unique_ptr<batch>> batches_; // every record in hand, the oldest first
     std::vector<timer*> idle_;                    // workers without work
     std::vector<timer*> parked_;                  // workers over the limit
-    unsigned busy_ = 0;                           // workers with a request in flight
+    unsigned busy_ = 0;                           // requests in flight
     std::size_t asked_ = 0;
     unsigned unreachable_ = 0;
     unsigned running_ = 0;
@@ -223,15 +227,17 @@ awaitable<void> crew::rest_in(std::vector<timer*>& list, timer& bed)
     co_await bed.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
 }
 
-// A request has been answered: what that teaches of how many there may be.
-void crew::one_is_through()
+// Requests have been answered: what that teaches of how many there may be.
+void crew::are_through(unsigned how_many)
 {
-    const unsigned before = busy_--;
-    publish();
+    const auto now = http::clock::now();
+    bool changed = false;
+    pipeline_.answered(now, how_many);
     // A request that was repeated met a registry that was too busy, or close to it.
-    if (!control_.answered(http::clock::now(), before, client_.stats().retries))
-        return;
-    while (!parked_.empty() && workers_ - parked_.size() < control_.limit()) {
+    for (; how_many != 0; --how_many, --busy_)
+        changed |= control_.answered(now, busy_, client_.stats().retries);
+    publish();
+    while (changed && !parked_.empty() && workers_ - parked_.size() < control_.limit()) {
         parked_.back()->cancel();
         parked_.pop_back();
     }
@@ -261,6 +267,7 @@ batch* crew::next_batch() noexcept
 awaitable<void> crew::work(coordinator& boss)
 {
     registry_buffers buffers;
+    std::vector<resolution> wanted;
     timer bed(context_);
     while (!stopping_) {
         if (busy_ >= control_.limit()) {
@@ -280,21 +287,59 @@ awaitable<void> crew::work(coordinator& boss)
             continue;
         }
         index_record& record = *b->job.record;
-        index_record::entry& entry = record.entries[b->next++];
-        // More is asked for before this is used up, so that nobody waits for the answer.
-        if (asked_ == 0 && b == batches_.back().get() && record.entries.size() - b->next <= workers_)
-            ask(boss);
         if (b->failed >= crawl_plan::failures_per_record) {
-            entry.what = index_record::state::failed;
-            if (++b->over == record.entries.size())
-                close_batch(boss, *b);
+            give_up(boss, *b);
             continue;
         }
-        ++busy_;
-        auto found = co_await registry_.resolve(record.repository, record.tag(entry), buffers);
-        one_is_through();
-        settle_entry(boss, *b, entry, found);
+        if (b->over >= pipelining::deep && pipeline_.take_trial()) {
+            co_await try_pipelining(record, buffers);
+            continue;
+        }
+        const std::size_t room = control_.limit() - busy_;
+        const std::size_t depth = pipeline_.depth();
+        const std::size_t count = std::min({room, depth, record.entries.size() - b->next});
+        index_record::entry* const first = &record.entries[b->next];
+        b->next += count;
+        // More is asked for before this is used up, so that nobody waits for the answer.
+        if (asked_ == 0 && b == batches_.back().get() && record.entries.size() - b->next <= workers_ * depth)
+            ask(boss);
+        wanted.resize(count);
+        for (std::size_t i = 0; i != count; ++i)
+            wanted[i] = {record.tag(first[i])};
+        busy_ += static_cast<unsigned>(count);
+        co_await registry_.resolve_all(record.repository, wanted, buffers);
+        are_through(static_cast<unsigned>(count));
+        for (std::size_t i = 0; i != count; ++i)
+            settle_entry(boss, *b, first[i], wanted[i].found);
     }
+}
+
+// Whether tags that have been resolved one by one are what they were when asked for together.
+awaitable<void> crew::try_pipelining(const index_record& record, registry_buffers& buffers)
+{
+    std::vector<resolution> wanted;
+    std::vector<digest> known;
+    for (const index_record::entry& entry : record.entries) {
+        if (entry.what != index_record::state::resolved || wanted.size() == pipelining::deep)
+            continue;
+        wanted.push_back({record.tag(entry)});
+        known.push_back(entry.digest);
+    }
+    bool same = wanted.size() == pipelining::deep;
+    same = co_await registry_.resolve_all(record.repository, wanted, buffers) == wanted.size() && same;
+    for (std::size_t i = 0; i != wanted.size(); ++i)
+        same = same && wanted[i].found && *wanted[i].found && (*wanted[i].found)->digest == known[i];
+    pipeline_.tried(same);
+}
+
+// So much of it failed that the rest is not asked for.
+void crew::give_up(coordinator& boss, batch& b)
+{
+    index_record& record = *b.job.record;
+    for (; b.next != record.entries.size(); ++b.next, ++b.over)
+        record.entries[b.next].what = index_record::state::failed;
+    if (b.over == record.entries.size())
+        close_batch(boss, b);
 }
 
 void crew::settle_entry(coordinator& boss, batch& b, index_record::entry& entry,
@@ -348,7 +393,7 @@ awaitable<void> crew::run_errand(coordinator& boss, crawl_job job, registry_buff
             boss.list_done(repository, std::move(got));
         });
     }
-    one_is_through();
+    are_through(1);
 }
 
 void crew::read_mail()

@@ -622,6 +622,31 @@ private:
 
 } // namespace
 
+result<bool> details_missing(const index& tags, const details_store& store)
+{
+    bool missing = false;
+    const auto unknown = store.for_each_unknown(tags, [&](const digest&, std::string_view) {
+        missing = true;
+        return false;
+    });
+    if (!unknown || missing)
+        return unknown ? result<bool>(true) : unknown.error();
+    const auto told = store.tells_referrers();
+    if (!told || *told == false)
+        return told ? result<bool>(false) : told.error();
+    error failed;
+    const auto walked = tags.for_each_digest([&](const digest& d, std::string_view repository) {
+        const auto asked = store.asked_referrers(repository, d);
+        if (!asked)
+            failed = asked.error();
+        missing = asked && !*asked;
+        return asked && !missing;
+    });
+    if (!walked || failed.code)
+        return walked ? failed : walked.error();
+    return missing;
+}
+
 struct details_crawler::impl
 {
     explicit impl(details_options o) : options(std::move(o))

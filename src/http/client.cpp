@@ -9,6 +9,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <functional>
 
 namespace regsweep::http {
 namespace {
@@ -71,11 +72,14 @@ struct client::impl : connection_environment
 
     endpoint& at(const origin& server);
     awaitable<result<void>> attempt(endpoint& to, const request& rq, response& rs);
+    void begin_use(connection& c);
+    void end_use(endpoint& to, std::unique_ptr<connection> c, bool whole);
     bool ready() const noexcept;
     awaitable<void> sleep_until(clock::time_point when);
     awaitable<result<void>> take_turn();
     void watch_limit(const response& rs);
-    void write_head(const endpoint& to, const request& rq, std::string& head) const;
+    void append_head(const endpoint& to, const request& rq, std::string& head) const;
+    void heed(const response& rs);
     result<std::string> redirect_target(endpoint*& to, const request& rq, const response& rs);
     void start_ticking();
     void warn(const response& rs);
@@ -131,9 +135,8 @@ void client::impl::start_ticking()
     });
 }
 
-void client::impl::write_head(const endpoint& to, const request& rq, std::string& head) const
+void client::impl::append_head(const endpoint& to, const request& rq, std::string& head) const
 {
-    head.clear();
     head += to_string(rq.verb);
     head += ' ';
     if (to.through && !to.server.tls)
@@ -156,6 +159,21 @@ void client::impl::write_head(const endpoint& to, const request& rq, std::string
     head += "\r\n";
 }
 
+void client::impl::begin_use(connection& c)
+{
+    busy.push_back(&c);
+    start_ticking();
+}
+
+void client::impl::end_use(endpoint& to, std::unique_ptr<connection> c, bool whole)
+{
+    const auto place = std::find(busy.begin(), busy.end(), c.get());
+    *place = busy.back();
+    busy.pop_back();
+    if (whole && c->reusable() && !cancelled)
+        to.idle.push_back(std::move(c));
+}
+
 // One request on one connection. Kept-alive connections that turn out to be closed are replaced, uncounted.
 awaitable<result<void>> client::impl::attempt(endpoint& to, const request& rq, response& rs)
 {
@@ -168,26 +186,22 @@ awaitable<result<void>> client::impl::attempt(endpoint& to, const request& rq, r
             to.idle.pop_back();
         }
         const bool fresh = !c->used();
-        busy.push_back(c.get());
-        start_ticking();
+        begin_use(*c);
         result<void> done;
         if (fresh)
             done = co_await c->open();
         if (done) {
-            write_head(to, rq, c->head);
+            c->head.clear();
+            append_head(to, rq, c->head);
             ++stats.requests;
+            c->start_deadlines();
             done = co_await c->exchange(rq.body, rq.verb == method::head, rs);
         }
-        const auto place = std::find(busy.begin(), busy.end(), c.get());
-        *place = busy.back();
-        busy.pop_back();
-        if (!done && !fresh && !c->touched() && done.error().is(errc::connection_lost)) {
-            --stats.requests;
-            continue;
-        }
-        if (done && c->reusable() && !cancelled)
-            to.idle.push_back(std::move(c));
-        co_return done;
+        const bool closed_meanwhile = !done && !fresh && !c->touched() && done.error().is(errc::connection_lost);
+        end_use(to, std::move(c), done.has_value());
+        if (!closed_meanwhile)
+            co_return done;
+        --stats.requests;
     }
 }
 
@@ -291,6 +305,46 @@ client::endpoint& client::at(const origin& server)
     return impl_->at(server);
 }
 
+// What an answer says beside the answer.
+void client::impl::heed(const response& rs)
+{
+    if (rs.has_header("warning"))
+        warn(rs);
+    if (rs.has_header("ratelimit-remaining"))
+        watch_limit(rs);
+}
+
+awaitable<bool> client::send_together(endpoint& to, std::span<const request> rqs, response& rs, const answer_sink& take)
+{
+    impl& self = *impl_;
+    if (to.idle.empty() || !self.ready())
+        co_return false;
+    auto c = std::move(to.idle.back());
+    to.idle.pop_back();
+    self.begin_use(*c);
+    c->head.clear();
+    for (const request& rq : rqs)
+        self.append_head(to, rq, c->head);
+    self.stats.requests += rqs.size();
+    c->start_deadlines();
+    std::size_t whole = 0;
+    const auto heed = [&](std::size_t i) {
+        whole = i + 1;
+        self.heed(rs);
+        if (!retry_policy::transient(rs.status))
+            ++self.served;
+        take(i);
+    };
+    const answer_sink count = std::cref(heed); // small enough to be kept without an allocation
+    const auto done = co_await c->exchange_all(rqs.size(), {}, rqs.front().verb == method::head, rs, &count);
+    if (whole == 0 && !c->touched())
+        self.stats.requests -= rqs.size(); // as for one request: the connection had been closed before
+    else if (!done)
+        ++self.stats.retries; // the rest is sent again
+    self.end_use(to, std::move(c), done.has_value());
+    co_return true;
+}
+
 awaitable<result<void>> client::send(endpoint& to, const request& rq, response& rs)
 {
     impl& self = *impl_;
@@ -310,10 +364,7 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
         auto done = co_await self.attempt(*target, current, rs);
         std::optional<std::chrono::milliseconds> wanted;
         if (done) {
-            if (rs.has_header("warning"))
-                self.warn(rs);
-            if (rs.has_header("ratelimit-remaining"))
-                self.watch_limit(rs);
+            self.heed(rs);
             if (is_redirect(rs.status) && may_redirect(rq.verb) && !rs.header("location").empty()) {
                 if (++redirects > self.options.redirects)
                     co_return error(errc::redirect_refused,

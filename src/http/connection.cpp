@@ -170,11 +170,8 @@ awaitable<result<void>> connection::tunnel()
     if (!peer_.through->authorization.empty())
         head += "Proxy-Authorization: " + peer_.through->authorization + "\r\n";
     head += "\r\n";
-    const error_code ec = co_await write({});
-    if (ec)
-        co_return why(ec, "asking the proxy for a tunnel");
     response answer;
-    auto got = co_await read(true, answer); // a 2xx answer to CONNECT has no body (RFC 9110 section 9.3.6)
+    auto got = co_await exchange(std::string_view(), true, answer); // no body in a 2xx (RFC 9110 section 9.3.6)
     if (!got)
         co_return got;
     if (answer.status == 407 || answer.status == 401) // tinyproxy's way
@@ -208,46 +205,35 @@ awaitable<result<void>> connection::handshake()
     co_return result<void>();
 }
 
-awaitable<error_code> connection::write(std::string_view body)
+// The socket's buffer nearly always takes a request whole: no suspension, no wake-up.
+std::size_t connection::write_at_once(std::string_view body, error_code& ec)
 {
+    if (tls_)
+        return 0;
     const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head), asio::buffer(body.data(), body.size())};
-    error_code ec;
-    if (tls_) {
-        co_await asio::async_write(*tls_, buffers, asio::redirect_error(awaiting, ec));
-        co_return ec;
-    }
-    // The socket's buffer nearly always takes a request whole: no suspension, no wake-up.
-    const std::size_t sent = socket_.write_some(buffers, ec);
+    const std::size_t sent = body.empty() ? socket_.write_some(buffers[0], ec) : socket_.write_some(buffers, ec);
     if (ec == asio::error::would_block)
         ec.clear();
-    const std::size_t whole = head.size() + body.size();
-    if (ec || sent == whole)
-        co_return ec;
-    if (sent < head.size()) {
-        co_await asio::async_write(socket_, asio::buffer(head) + sent, asio::redirect_error(awaiting, ec));
-        if (!ec)
-            co_await asio::async_write(socket_, buffers[1], asio::redirect_error(awaiting, ec));
-    } else {
-        co_await asio::async_write(socket_, buffers[1] + (sent - head.size()), asio::redirect_error(awaiting, ec));
-    }
-    co_return ec;
+    return sent;
 }
 
-awaitable<result<void>> connection::exchange(std::string_view body, bool head_only, response& rs)
+awaitable<error_code> connection::write_rest(std::string_view body, std::size_t sent)
 {
-    start_deadlines(environment_.options.idle_timeout, environment_.options.total_timeout);
-    touched_ = false;
-    reusable_ = false;
-    const error_code ec = co_await write(body);
-    // A server may answer and close before it has read all of the request: the answer counts.
-    if (ec && body.empty())
-        co_return why(ec, "sending the request");
-    auto got = co_await read(head_only, rs);
-    idle_deadline_ = total_deadline_ = clock::time_point::max();
-    used_ = true;
-    if (ec && got)
-        reusable_ = false;
-    co_return got;
+    const asio::const_buffer all[] = {asio::buffer(head), asio::buffer(body.data(), body.size())};
+    error_code ec;
+    for (const asio::const_buffer& whole : all) {
+        const asio::const_buffer part = whole + sent;
+        sent -= std::min(sent, whole.size());
+        if (part.size() == 0)
+            continue;
+        if (tls_)
+            co_await asio::async_write(*tls_, part, asio::redirect_error(awaiting, ec));
+        else
+            co_await asio::async_write(socket_, part, asio::redirect_error(awaiting, ec));
+        if (ec)
+            break;
+    }
+    co_return ec;
 }
 
 // Gives what has been received to the parser; need_more is no error.
@@ -267,11 +253,21 @@ error_code connection::feed(response_parser& parser)
     return ec;
 }
 
-awaitable<result<void>> connection::read(bool head_only, response& rs)
+awaitable<result<void>> connection::exchange_all(std::size_t count, std::string_view body, bool head_only, response& rs,
+                                                 const answer_sink* take)
 {
     const client_options& options = environment_.options;
+    touched_ = false;
+    reusable_ = false;
+    error_code unsent;
+    if (const std::size_t sent = write_at_once(body, unsent); !unsent && sent != head.size() + body.size())
+        unsent = co_await write_rest(body, sent);
+    // A server may answer and close before it has read all of the request: the answer counts.
+    if (unsent && body.empty())
+        co_return why(unsent, "sending the request");
     error_code ec;
-    for (int interim = 0; interim != max_interim_answers; ++interim) {
+    int interim = 0;
+    for (std::size_t taken = 0; taken != count;) {
         rs.clear();
         response_parser parser(rs, options.header_limit, options.body_limit, head_only);
         ec = feed(parser);
@@ -305,17 +301,24 @@ awaitable<result<void>> connection::read(bool head_only, response& rs)
         }
         if (ec || environment_.cancelled || timed_out_)
             co_return why(ec, "sending its answer");
-        if (rs.status / 100 == 1 && rs.status != 101)
-            continue; // 100 Continue and other interim answers (RFC 9110 section 15.2)
-        // Bytes after the answer belong to nothing that was asked.
-        reusable_ = parser.keep_alive() && buffer_.size() == 0;
-        break;
+        used_ = true;
+        if (rs.status / 100 == 1 && rs.status != 101) { // 100 Continue and the like (RFC 9110 section 15.2)
+            if (++interim == max_interim_answers)
+                co_return error(errc::bad_response, peer_.server.to_string() + ": interim answers without end");
+            continue;
+        }
+        const std::string_view coding = rs.header("content-encoding");
+        if (!rs.body.empty() && (coding == "gzip" || coding == "x-gzip" || coding == "deflate"))
+            if (const auto done = inflate(rs.body, options.body_limit); !done)
+                co_return done;
+        if (take != nullptr)
+            (*take)(taken);
+        ++taken;
+        if (!parser.keep_alive() && taken != count)
+            co_return why(asio::error::eof, "sending its answer");
+        // Bytes after the last answer belong to nothing that was asked.
+        reusable_ = taken == count && parser.keep_alive() && buffer_.size() == 0 && !unsent;
     }
-    if (rs.status / 100 == 1)
-        co_return error(errc::bad_response, peer_.server.to_string() + ": interim answers without end");
-    const std::string_view coding = rs.header("content-encoding");
-    if (!rs.body.empty() && (coding == "gzip" || coding == "x-gzip" || coding == "deflate"))
-        co_return inflate(rs.body, options.body_limit);
     co_return result<void>();
 }
 

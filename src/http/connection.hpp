@@ -47,15 +47,27 @@ public:
     awaitable<result<void>> open();
 
     /// Sends `head` and `body` and reads the answer into `rs`.
-    awaitable<result<void>> exchange(std::string_view body, bool head_only, response& rs);
+    awaitable<result<void>> exchange(std::string_view body, bool head_only, response& rs)
+    {
+        return exchange_all(1, body, head_only, rs, nullptr);
+    }
+    /// Sends `head`, the heads of `count` requests, and `body`, and reads the answers one after the other into `rs`
+    /// (RFC 9112 section 9.3.2). `take` is told the number of each while it is there; may be null.
+    awaitable<result<void>> exchange_all(std::size_t count, std::string_view body, bool head_only, response& rs,
+                                         const answer_sink* take);
 
-    /// The request's head, to be filled before `exchange`.
+    /// The head of the request, or of all of them, to be filled before an exchange.
     std::string head;
 
     bool used() const noexcept { return used_; }         ///< has carried an exchange before
     bool reusable() const noexcept { return reusable_; } ///< may carry another one
     bool touched() const noexcept { return touched_; }   ///< a byte of the current answer has come
 
+    /// Begins the time that the options give an answer; for `exchange` and `exchange_all`.
+    void start_deadlines() noexcept
+    {
+        start_deadlines(environment_.options.idle_timeout, environment_.options.total_timeout);
+    }
     /// Ends what is in flight if a deadline has passed.
     void check(clock::time_point now) noexcept;
     void close() noexcept;
@@ -68,8 +80,8 @@ private:
     awaitable<result<void>> tunnel();
     awaitable<result<void>> handshake();
     const origin& target() const noexcept { return peer_.through ? peer_.through->server : peer_.server; }
-    awaitable<boost::system::error_code> write(std::string_view body);
-    awaitable<result<void>> read(bool head_only, response& rs);
+    std::size_t write_at_once(std::string_view body, boost::system::error_code& ec);
+    awaitable<boost::system::error_code> write_rest(std::string_view body, std::size_t sent);
     boost::system::error_code feed(response_parser& parser);
     void start_deadlines(std::chrono::milliseconds idle, std::chrono::milliseconds total) noexcept;
     error why(const boost::system::error_code& ec, const char* doing) const;

@@ -2,6 +2,9 @@
 
 #include "regsweep/registry/pagination.hpp"
 
+#include <algorithm>
+#include <functional>
+
 namespace regsweep {
 namespace {
 
@@ -15,6 +18,9 @@ constexpr std::string_view accepted_manifests = "application/vnd.oci.image.index
                                                 "application/vnd.docker.distribution.manifest.v2+json, "
                                                 "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5, "
                                                 "application/vnd.docker.distribution.manifest.v1+json;q=0.5";
+
+// Requests are sent one by one from then on: this registry redirects, or is too busy.
+constexpr unsigned most_in_vain = 8;
 
 constexpr bool plain(char c) noexcept
 {
@@ -99,6 +105,25 @@ struct registry_client::impl
         append_path(target, reference);
     }
 
+    // What an answer to `resolve` says; nothing if it is not the answer one hopes for.
+    std::optional<result<std::optional<resolved_manifest>>>
+    read_resolution(const http::request& rq, const http::response& rs, std::string_view reference) const
+    {
+        using found = result<std::optional<resolved_manifest>>;
+        if (rs.status == 404)
+            return found(std::nullopt);
+        if (rs.status != 200)
+            return std::nullopt;
+        const media_type type = parse_media_type(rs.header("content-type"));
+        const std::string_view announced = rs.header("docker-content-digest");
+        if (rq.verb == method::head && announced.empty())
+            return std::nullopt;
+        const auto id = rq.verb == method::head ? digest::parse(announced) : check_content(rq, rs, type, reference);
+        if (!id)
+            return found(with_request(id.error(), rq));
+        return found(resolved_manifest{*id, type});
+    }
+
     result<name_page> read_page(const http::request& rq, const http::response& rs,
                                 result<name_list> (*parse)(std::string_view)) const
     {
@@ -122,7 +147,8 @@ struct registry_client::impl
     registry_address address;
     authenticator auth;
     std::string base;
-    bool get_only; // HEAD is refused here, or tells no digest
+    bool get_only;     // HEAD is refused here, or tells no digest
+    unsigned vain = 0; // how often in a row requests were sent together and none was answered as one hopes
 };
 
 registry_client::registry_client(http::client& connection, registry_address address, registry_options options)
@@ -194,40 +220,54 @@ registry_client::resolve(std::string_view repository, std::string_view reference
     http::request rq;
     rq.accept = accepted_manifests;
     http::response& rs = buffers.answer;
-    if (!impl_->get_only) {
-        rq.verb = method::head;
-        impl_->manifest_target(rq.target, repository, reference);
+    impl_->manifest_target(rq.target, repository, reference);
+    while (true) {
+        rq.verb = impl_->get_only ? method::get : method::head;
         auto sent = co_await impl_->auth.send(rq, rs, rights);
         if (!sent)
             co_return sent.error();
-        if (rs.status == 404)
-            co_return std::optional<resolved_manifest>();
-        const std::string_view announced = rs.header("docker-content-digest");
-        if (rs.status == 200 && !announced.empty()) {
-            auto parsed = digest::parse(announced);
-            if (!parsed)
-                co_return with_request(parsed.error(), rq);
-            co_return resolved_manifest{*parsed, parse_media_type(rs.header("content-type"))};
-        }
-        const bool refused = rs.status == 400 || rs.status == 405 || rs.status == 501;
-        if (rs.status != 200 && !refused)
+        if (auto found = impl_->read_resolution(rq, rs, reference))
+            co_return *std::move(found);
+        const bool refused = rs.status == 200 || rs.status == 400 || rs.status == 405 || rs.status == 501;
+        if (rq.verb == method::get || !refused)
             co_return impl_->failed(rq, rs, rights);
         impl_->get_only = true;
     }
-    rq.verb = method::get;
-    impl_->manifest_target(rq.target, repository, reference);
-    auto sent = co_await impl_->auth.send(rq, rs, rights);
-    if (!sent)
-        co_return sent.error();
-    if (rs.status == 404)
-        co_return std::optional<resolved_manifest>();
-    if (rs.status != 200)
-        co_return impl_->failed(rq, rs, rights);
-    const media_type type = parse_media_type(rs.header("content-type"));
-    auto checked = check_content(rq, rs, type, reference);
-    if (!checked)
-        co_return checked.error();
-    co_return resolved_manifest{*checked, type};
+}
+
+awaitable<std::size_t> registry_client::resolve_all(std::string_view repository, std::span<resolution> wanted,
+                                                    registry_buffers& buffers)
+{
+    const auto authorization = impl_->auth.standing({access::kind::pull, repository});
+    std::size_t settled = 0;
+    if (authorization && impl_->vain < most_in_vain) {
+        buffers.together.resize(std::max(buffers.together.size(), wanted.size()));
+        const std::span<http::request> rqs(buffers.together.data(), wanted.size());
+        for (std::size_t i = 0; i != wanted.size(); ++i) {
+            rqs[i].verb = impl_->get_only ? method::get : method::head;
+            rqs[i].accept = accepted_manifests;
+            rqs[i].authorization = *authorization;
+            impl_->manifest_target(rqs[i].target, repository, wanted[i].reference);
+        }
+        const auto take = [&](std::size_t i) {
+            auto found = impl_->read_resolution(rqs[i], buffers.answer, wanted[i].reference);
+            if (!found)
+                return;
+            wanted[i].found = *std::move(found);
+            wanted[i].settled = true;
+            ++settled;
+        };
+        const http::answer_sink sink = std::cref(take);
+        const bool sent = co_await impl_->connection.send_together(impl_->auth.endpoint(), rqs, buffers.answer, sink);
+        impl_->vain = sent && settled == 0 ? impl_->vain + 1 : 0;
+    }
+    for (resolution& one : wanted) {
+        if (one.settled)
+            continue;
+        one.found = co_await resolve(repository, one.reference, buffers);
+        one.settled = true;
+    }
+    co_return settled;
 }
 
 awaitable<result<std::optional<manifest>>>

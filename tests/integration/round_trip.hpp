@@ -59,11 +59,12 @@ inline void check_round_trip(const sandbox& home, const std::vector<std::string>
         BOOST_TEST(done.exit_code == 0, shown(command) << ": exit " << done.exit_code << ": " << done.err);
         return done;
     };
-    const auto refreshed = [&] {
-        run({"refresh"});
+    const auto refreshed = [&](const char* pipeline = "1") {
+        run({"refresh", "--pipeline", pipeline});
         return read_index(file).tags;
     };
     BOOST_TEST((refreshed() == pushed), "the crawl found something else than was pushed");
+    BOOST_TEST((refreshed("8") == pushed), "requests sent together find something else");
     run({"remove-tags", "-r", "removable", "-t", "old", "--yes"});
     content without = pushed;
     without.at("removable").erase("old");

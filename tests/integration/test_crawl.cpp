@@ -172,6 +172,14 @@ BOOST_AUTO_TEST_CASE(small_pages_and_few_connections_find_the_same)
     check_same(crawl({"--page-size", "3", "--threads", "2", "--concurrency", "64"}), all.pushed);
 }
 
+BOOST_AUTO_TEST_CASE(requests_sent_together_find_the_same)
+{
+    for (const char* depth : {"2", "8", "64"}) {
+        check_same(crawl({"--pipeline", depth}), all.pushed);
+        check_same(crawl({"--pipeline", depth, "--concurrency", "8", "--use-get-manifest"}), all.pushed);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(manifests_by_get_have_the_same_digests)
 {
     check_same(crawl({"--use-get-manifest"}), all.pushed);

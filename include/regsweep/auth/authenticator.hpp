@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,15 @@ public:
     /// Fails as `http::client::send`, and where a token cannot be had (`errc::unauthorized`, `errc::redirect_refused`).
     http::awaitable<result<void>> send(http::request& rq, http::response& rs, access rights);
 
+    /// The value of `Authorization` for requests of these rights, empty for none, if they can be sent this moment
+    /// without asking anybody first; `http::client::send_together` may be used then. Valid until a request is sent.
+    std::optional<std::string_view> standing(access rights) const;
+
     /// What to say of a 401 or 403: whose credentials were used, what was asked for, what to do. Never a secret.
     std::string explain(unsigned status, access rights) const;
+
+    /// Where `send` sends to.
+    http::client::endpoint& endpoint() noexcept;
 
 private:
     struct impl;

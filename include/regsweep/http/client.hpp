@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace regsweep::http {
 
@@ -41,6 +42,9 @@ struct client_stats
     std::uint64_t bytes_in = 0;    ///< of headers and bodies, as received
 };
 
+/// Is told the number of a request while its answer is there.
+using answer_sink = std::function<void(std::size_t)>;
+
 /// An HTTP/1.1 client: keep-alive connections to any number of origins, TLS, proxy, redirects, retries, pacing.
 /// Belongs to one io_context run by one thread, which alone may call it.
 class client
@@ -62,6 +66,12 @@ public:
     /// `timed_out`, `connect_failed`, `resolve_failed`, `tls_failed`, `bad_response`, `too_large`,
     /// `redirect_refused`, `cancelled`. Both must live until it returns.
     awaitable<result<void>> send(endpoint& to, const request& rq, response& rs);
+
+    /// Sends requests without a body, all GET or all HEAD, together on one connection that is open already
+    /// (pipelining, RFC 9112 section 9.3.2), and gives each whole answer, filled into `rs`, to `take` with the place of
+    /// its request. Does not wait, redirect or repeat: what `take` was not told of, or could not use, is for `send`.
+    /// False if nothing was sent: there was no idle connection, or `ready` is false. All must live until it returns.
+    awaitable<bool> send_together(endpoint& to, std::span<const request> rqs, response& rs, const answer_sink& take);
 
     /// Whether a request would be sent at once: there is neither a rate limit nor a pause.
     bool ready() const noexcept;

@@ -10,8 +10,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace regsweep {
 
@@ -44,11 +46,19 @@ struct manifest
     std::string body;
 };
 
+/// A reference, and what it turned out to point to: nothing if it is not there (404).
+struct resolution
+{
+    std::string_view reference; ///< a tag or digest
+    result<std::optional<resolved_manifest>> found{};
+    bool settled = false; ///< `found` is the answer
+};
+
 /// Buffers that one coroutine at a time uses for its requests, so that they allocate nothing.
 struct registry_buffers
 {
     http::response answer;
-    std::string target;
+    std::vector<http::request> together;
 };
 
 /// The typed client of one registry (HTTP API v2, OCI distribution-spec). Belongs to the thread of its HTTP client.
@@ -80,6 +90,12 @@ public:
     /// registry says of it (`Docker-Content-Digest`), or the hash of the manifest where it does not say.
     http::awaitable<result<std::optional<resolved_manifest>>>
     resolve(std::string_view repository, std::string_view reference, registry_buffers& buffers);
+
+    /// `resolve` for references of one repository, asked for together on one connection (pipelining) where everything
+    /// is as it should be, and one by one where it is not.
+    /// All of `wanted` is settled then. Returns how many were answered together.
+    http::awaitable<std::size_t> resolve_all(std::string_view repository, std::span<resolution> wanted,
+                                             registry_buffers& buffers);
 
     /// The manifest itself; nothing if it is not there (404). `errc::digest_mismatch` if its content does not hash
     /// to the digest that it was announced with or asked by.

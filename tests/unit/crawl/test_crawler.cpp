@@ -116,6 +116,7 @@ BOOST_AUTO_TEST_CASE(what_is_found_is_what_is_there)
                 options.threads = threads;
                 options.concurrency = concurrency;
                 options.page_size = page;
+                options.pipeline = page == 3U ? 5 : 1;
                 const auto got = crawl(options);
                 check_whole(got);
                 BOOST_TEST((got.found == registry.snapshot()));
@@ -431,13 +432,37 @@ BOOST_AUTO_TEST_CASE(faults_here_and_there_are_outlived)
         registry.add_rule(rule);
     }
     registry.start();
-    auto options = options_for(registry);
-    options.http.retry.retries = 10;
-    options.threads = 2;
-    const auto got = crawl(options);
-    check_whole(got);
-    BOOST_TEST((got.found == registry.snapshot()));
-    BOOST_TEST(got.report->retries > 0U);
+    for (const unsigned pipeline : {1U, 8U}) {
+        auto options = options_for(registry);
+        options.http.retry.retries = 10;
+        options.threads = 2;
+        options.pipeline = pipeline;
+        const auto got = crawl(options);
+        check_whole(got);
+        BOOST_TEST((got.found == registry.snapshot()));
+        BOOST_TEST(got.report->retries > 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(requests_sent_together_need_few_connections)
+{
+    for (const std::size_t served :
+         {std::size_t{0}, std::size_t{3}}) { // 3: every connection ends in the middle of what was sent
+        fake_options fake;
+        fake.requests_per_connection = served;
+        fake_registry registry(fake);
+        for (int t = 0; t != 400; ++t)
+            registry.put_image("one", "v" + std::to_string(t), std::to_string(t / 3));
+        registry.start();
+        auto options = options_for(registry);
+        options.concurrency = 16;
+        options.pipeline = 16;
+        const auto got = crawl(options);
+        check_whole(got);
+        BOOST_TEST((got.found == registry.snapshot()));
+        if (served == 0)
+            BOOST_TEST(registry.counts().connections <= 4U);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(progress_ends_where_the_report_does)

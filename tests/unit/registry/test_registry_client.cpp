@@ -60,6 +60,75 @@ BOOST_AUTO_TEST_CASE(a_digest_is_what_the_registry_says)
         BOOST_TEST(log[0].accept.find(to_string(static_cast<media_type>(type))) != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(together_one_sees_what_one_sees_alone)
+{
+    setup s;
+    s.registry.put_image("a", "1", "one");
+    s.registry.put_image("a", "2", "two");
+    s.registry.put_image("a", "refused", "three");
+    s.registry.add_rule("", "/manifests/refused", fake_action::answer(403));
+    for (const bool by_get : {false, true}) {
+        registry_options options;
+        options.use_get_manifest = by_get;
+        registry_client client(s.connection, registry_address::parse(s.registry.url()).value(), options);
+        std::vector<resolution> wanted = {{"1"}, {"none"}, {"refused"}, {"2"}};
+        BOOST_TEST(run(s.io, client.ping(s.buffers)).has_value()); // opens the connection
+        const auto connections = s.registry.counts().connections;
+        std::size_t together = 0;
+        run(s.io, [&]() -> http::awaitable<result<void>> {
+            together = co_await client.resolve_all("a", wanted, s.buffers);
+            co_return result<void>();
+        }());
+        BOOST_TEST(together == 3U); // a refusal is asked for again alone, for what there is to say of it
+        BOOST_TEST(s.registry.counts().connections == connections);
+        BOOST_TEST((wanted[0].found->value().digest == s.resolve("1").value().value().digest));
+        BOOST_TEST(!wanted[1].found->has_value());
+        BOOST_TEST_REQUIRE(wanted[2].found.has_error());
+        BOOST_TEST(wanted[2].found.error().is(errc::forbidden));
+        BOOST_TEST((wanted[3].found->value().digest == s.resolve("2").value().value().digest));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_never_works_together_is_not_sent_together_for_ever)
+{
+    setup s;
+    s.registry.put_image("a", "1", "one");
+    s.registry.put_image("b", "1", "one");
+    s.registry.add_rule("", "/v2/a/manifests/1", fake_action::redirect(307, "/v2/b/manifests/1"));
+    BOOST_TEST(run(s.io, s.client.ping(s.buffers)).has_value());
+    for (int i = 0; i != 20; ++i) {
+        std::vector<resolution> wanted = {{"1"}, {"1"}};
+        run(s.io, [&]() -> http::awaitable<result<void>> {
+            co_await s.client.resolve_all("a", wanted, s.buffers);
+            co_return result<void>();
+        }());
+        BOOST_TEST(wanted[0].found->has_value());
+        BOOST_TEST(wanted[1].found->has_value());
+    }
+    // Two answers each to what was sent alone, one to what was sent together.
+    BOOST_TEST(s.registry.requests("HEAD", "/v2/a/") == 40U + 8U * 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_ends_between_answers_loses_none)
+{
+    for (const auto& action : {fake_action::close_after(0), fake_action::reset_after(20), fake_action::answer(503)}) {
+        setup s;
+        for (int t = 0; t != 6; ++t)
+            s.registry.put_image("a", std::to_string(t), "image " + std::to_string(t));
+        s.registry.add_rule("", "/manifests/3", action, 1);
+        BOOST_TEST(run(s.io, s.client.ping(s.buffers)).has_value());
+        std::vector<resolution> wanted = {{"0"}, {"1"}, {"2"}, {"3"}, {"4"}, {"5"}};
+        run(s.io, [&]() -> http::awaitable<result<void>> {
+            co_await s.client.resolve_all("a", wanted, s.buffers);
+            co_return result<void>();
+        }());
+        for (const auto& one : wanted) {
+            BOOST_TEST_REQUIRE(one.found.has_value());
+            BOOST_TEST((one.found->value().digest == s.resolve(std::string(one.reference)).value().value().digest));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(indexes_are_named_as_such)
 {
     setup s;
