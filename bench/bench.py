@@ -2,109 +2,33 @@
 """Measures regsweep side by side with wrk, on the fake registry and on docker-registry, all on loopback.
 
 Every comparison alternates both programs in one run and reports the median of the ratios, since the machine's speed
-drifts. Prints a Markdown table; --json FILE keeps the numbers.
+drifts. docs/performance.md says how to read the figures.
 """
 import argparse
-import hashlib
-import http.client
 import json
 import os
 import re
 import resource
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-RESULTS = []
+sys.dont_write_bytecode = True
+from figures import Figures, compare, write_table
+from measure import (Nginx, Registry, certificate, crawl, fake, like_wrk, load, lua_script, ratio_rounds, run,
+                     wrk, wrk_percentiles)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def note(section, what, value, target=""):
-    RESULTS.append({"section": section, "what": what, "value": value, "target": target})
-    print(f"{section:10} {what:62} {value:>22} {target}", flush=True)
-
-
-class Child:
-    """A server that ends with the block."""
-
-    def __init__(self, argv, **kwargs):
-        self.process = subprocess.Popen(argv, **kwargs)
-
-    def __enter__(self):
-        return self.process
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-def run(argv, env=None):
-    """Runs a program to its end: wall seconds, CPU seconds, peak KiB, standard output."""
-    begin = time.monotonic()
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.PIPE, env=env)
-        errors = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - begin
-        out.seek(0)
-        text = out.read().decode()
-    if process.returncode not in (0,):
-        sys.exit(f"{' '.join(argv)} ended with {process.returncode}: {errors.decode()}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, text
-
-
-def wrk(url, seconds, connections=32, script=None):
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}"] + (["-s", script] if script else []) + [url]
-    _, _, _, text = run(argv)
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    if failed:
-        sys.exit(f"wrk met {failed.group(1)} failures at {url}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def fake(options, *args):
-    process = Child([options.fake, "--port", "0", *args], stdout=subprocess.PIPE, text=True)
-    line = process.process.stdout.readline()
-    return process, line.split()[-1]
-
-
-def crawl(options, address, index, *args):
-    wall, cpu, peak, text = run([options.regsweep, "refresh", "-reg", address, "-c", index, "--output", "json", *args])
-    report = json.loads(text)
-    return {"rate": report["tags"] / wall, "cpu": cpu / report["tags"] * 1e6, "peak": peak, "wall": wall,
-            "tags": report["tags"]}
-
-
-def ratio_rounds(rounds, ours, theirs):
-    """Alternates both; the median of ours/theirs, and the medians of each."""
-    pairs = []
-    for i in range(rounds):
-        if i % 2 == 0:
-            a, b = ours(), theirs()
-        else:
-            b, a = theirs(), ours()
-        pairs.append((a, b))
-    return (statistics.median(a / b for a, b in pairs), statistics.median(a for a, _ in pairs),
-            statistics.median(b for _, b in pairs))
-
-
-def bench_fake(options, folder):
-    server, address = fake(options, "--repos", "100", "--tags", "4000")
+def bench_fake(options, folder, note):
+    """The crawl of the fake registry, and what it costs."""
+    tags = options.size(4000, 200)
+    server, address = fake(options, "--repos", "100", "--tags", str(tags))
     with server:
         index = os.path.join(folder, "fake.db")
         cpu = []
@@ -116,131 +40,126 @@ def bench_fake(options, folder):
 
         url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.8"
         ratio, mine, theirs = ratio_rounds(options.rounds, ours, lambda: wrk(url, options.seconds))
-    note("fake", "crawl with finished index, tags/s (400,000 tags)", f"{mine:,.0f}")
-    note("fake", "wrk -t1 -c32 GET of a manifest, requests/s", f"{theirs:,.0f}")
-    note("fake", "crawl / wrk, median of ratios", f"{ratio:.2f}", ">= 0.8")
-    note("fake", "CPU of the crawl, microseconds a tag", f"{statistics.median(cpu):.1f}", "<= 16")
+    note("crawl", f"crawl with the finished index, {100 * tags:,} tags", mine, "tags/s", digits=0, better="more")
+    note("wrk", "wrk -t1 -c32, GET of a manifest", theirs, "requests/s", digits=0)
+    note("crawl_wrk", "crawl / wrk", ratio, "", ">= 0.9", better="more", ratio=True)
+    note("cpu", "CPU of the crawl", statistics.median(cpu), "µs a tag", "<= 12", 1, "less")
 
 
-def bench_memory(options, folder):
-    peaks = {}
-    walls = {}
-    for tags in (1_000_000, 4_000_000):
-        server, address = fake(options, "--repos", "1000", "--tags", str(tags // 1000))
+def instructions(argv, folder):
+    """Instructions in user space, by perf, or where the machine has no counters by callgrind."""
+    counted = subprocess.run(["perf", "stat", "-x,", "-e", "instructions:u", "--"] + argv, capture_output=True,
+                             text=True) if shutil.which("perf") else None
+    found = re.search(r"^(\d+),,instructions:u", counted.stderr, re.M) if counted else None
+    if found:
+        return int(found.group(1))
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + os.path.join(folder, "callgrind")]
+                          + argv, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode != 0 or not found:
+        sys.exit(f"callgrind ended with {done.returncode}: {done.stderr}")
+    return int(found.group(1))
+
+
+def allocations(options, argv, folder):
+    counted = os.path.join(folder, "allocations")
+    run(argv, dict(os.environ, LD_PRELOAD=os.path.abspath(options.counter), COUNT_ALLOCATIONS_FILE=counted))
+    with open(counted) as f:
+        total = sum(int(line) for line in f)
+    os.unlink(counted)
+    return total
+
+
+def bench_cost(options, folder, note):
+    """What one more tag costs: the difference of two crawls."""
+    few, many = options.size((5000, 25000), (500, 1500))
+    costs = []
+    for tags in (few, many):
+        server, address = fake(options, "--repos", "10", "--tags", str(tags // 10))
         with server:
-            index = os.path.join(folder, f"m{tags}.db")
-            got = crawl(options, address, index)
-            peaks[tags] = got["peak"] / 1024
-            walls[tags] = got["wall"]
-            if tags == 1_000_000:
-                bench_reading(options, address, index)
+            argv = [options.regsweep, "refresh", "-reg", address, "-c", os.path.join(folder, f"cost{tags}.db"), "-q",
+                    "--concurrency", "32"]
+            costs.append((instructions(argv, folder), allocations(options, argv, folder)))
+    per_tag = [(b - a) / (many - few) for a, b in zip(*costs)]
+    note("instructions", "instructions of the crawl in user space", per_tag[0], "a tag", digits=0, better="less")
+    note("allocations", "allocations of the crawl, in steady state", per_tag[1], "a tag", "<= 1", better="less")
+
+
+def bench_memory(options, folder, note):
+    """Peak memory of large crawls."""
+    million, four = options.size((1_000_000, 4_000_000), (20_000, 80_000))
+    repositories = million // 1000
+    got = {}
+    for tags in (million, four):
+        server, address = fake(options, "--repos", str(repositories), "--tags", str(tags // repositories))
+        with server:
+            index = os.path.join(folder, f"memory{tags}.db")
+            got[tags] = crawl(options, address, index)
             os.unlink(index)
-    note("memory", "peak at 1,000,000 tags in 1,000 repositories, MiB", f"{peaks[1_000_000]:.1f}", "<= 100")
-    note("memory", "peak at 4,000,000 tags / at 1,000,000", f"{peaks[4_000_000] / peaks[1_000_000]:.2f}", "<= 1.10")
-    note("memory", "time at 4,000,000 tags / 4 x time at 1,000,000",
-         f"{walls[4_000_000] / walls[1_000_000] / 4:.2f}", "about 1")
+    peaks = [got[tags]["peak"] / 1024 for tags in (million, four)]
+    note("peak", f"peak memory of a crawl of {million:,} tags", peaks[0], "MiB", "<= 100", 1, "less")
+    note("growth", f"peak memory at {four:,} tags / at {million:,}", peaks[1] / peaks[0], "", "<= 1.10", better="less",
+         ratio=True)
+    note("time", f"time at {four:,} tags / 4 x time at {million:,}", got[four]["wall"] / got[million]["wall"] / 4,
+         better="less", ratio=True)
 
 
-def bench_reading(options, address, index):
+def bench_reading(options, folder, note):
+    """Questions to a large index."""
+    repositories = options.size(1000, 20)
+    tags = repositories * 1000
+    server, address = fake(options, "--repos", str(repositories), "--tags", "1000")
+    with server:
+        index = os.path.join(folder, "reading.db")
+        crawl(options, address, index)
     common = [options.regsweep, "-reg", address, "-c", index]
-    one = "synthetic/repo-000500"
+    one = f"synthetic/repo-{repositories // 2:06}"
 
     def median_ms(argv):
-        return statistics.median(run(argv)[0] for _ in range(21)) * 1000
+        return statistics.median(run(common + argv)[0] for _ in range(options.size(21, 3))) * 1000
 
-    note("reading", "list-tag-names ONE_REPO of 1,000,000 tags, ms", f"{median_ms(common + ['list-tag-names', one]):.1f}",
-         "<= 30")
-    note("reading", "query-tags -r ONE -re '1\\.' of 1,000,000 tags, ms",
-         f"{median_ms(common + ['query-tags', '-r', one, '-re', '1[.]']):.1f}", "<= 50")
-
-
-class Registry:
-    """Debian's docker-registry on a free port, its storage in `folder`."""
-
-    def __init__(self, folder):
-        self.folder = os.path.join(folder, "registry")
-        os.makedirs(self.folder, exist_ok=True)
-        self.port = free_port()
-        config = os.path.join(folder, "registry.yml")
-        with open(config, "w") as f:
-            f.write(f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-                    f"storage: {{filesystem: {{rootdirectory: {self.folder}}}, delete: {{enabled: true}},"
-                    f" maintenance: {{uploadpurging: {{enabled: false}}}}}}\n"
-                    f"http: {{addr: 127.0.0.1:{self.port}}}\n")
-        self.child = Child(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
-                self.connection.request("GET", "/v2/")
-                self.connection.getresponse().read()
-                return
-            except OSError:
-                time.sleep(0.1)
-        sys.exit("docker-registry does not answer")
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def ask(self, verb, path, body=b"", headers=None):
-        self.connection.request(verb, path, body, headers or {})
-        answer = self.connection.getresponse()
-        answer.read()
-        if answer.status >= 300:
-            sys.exit(f"{verb} {path}: {answer.status}")
-        return answer
-
-    def blob(self, repository, content):
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        answer = self.ask("POST", f"/v2/{repository}/blobs/uploads/")
-        location = answer.headers["Location"]
-        path = re.sub(r"^https?://[^/]+", "", location)
-        self.ask("PUT", path + ("&" if "?" in path else "?") + "digest=" + digest, content,
-                 {"Content-Type": "application/octet-stream"})
-        return digest
-
-    def fill(self, repositories, tags, first=0):
-        """Pushes `tags` distinct images into each repository; returns the paths of their manifests."""
-        kind = "application/vnd.oci.image.manifest.v1+json"
-        paths = []
-        for r in range(first, first + repositories):
-            name = f"bench/repo-{r:03}"
-            config = self.blob(name, b"{}")
-            for t in range(tags):
-                manifest = json.dumps({
-                    "schemaVersion": 2, "mediaType": kind, "layers": [],
-                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": config},
-                    "annotations": {"of": f"{name} {t}"}}).encode()
-                path = f"/v2/{name}/manifests/1.0.{t}"
-                self.ask("PUT", path, manifest, {"Content-Type": kind})
-                paths.append(path)
-        return paths
+    note("list", f"list-tag-names ONE of {tags:,} tags", median_ms(["list-tag-names", one]), "ms", "<= 30", 1, "less")
+    note("query", f"query-tags -r ONE -re '1[.]' of {tags:,} tags",
+         median_ms(["query-tags", "-r", one, "-re", "1[.]"]), "ms", "<= 50", 1, "less")
 
 
-def lua_script(folder, paths):
-    script = os.path.join(folder, "paths.lua")
-    with open(script, "w") as f:
-        f.write("local paths = {\n" + "".join(f'"{p}",\n' for p in paths) + "}\nlocal i = 0\n"
-                'wrk.headers["Accept"] = "application/vnd.oci.image.manifest.v1+json"\n'
-                "request = function()\n  i = i % #paths + 1\n  return wrk.format(nil, paths[i])\nend\n")
-    return script
+def micro(options, pattern):
+    """Nanoseconds an item of each microbenchmark."""
+    argv = [options.micro, "--benchmark_format=json", f"--benchmark_filter={pattern}",
+            f"--benchmark_min_time={options.size(0.5, 0.001)}"]
+    return {one["name"]: 1e9 / one["items_per_second"]
+            for one in json.loads(run(argv)[3])["benchmarks"] if not one.get("error_occurred")}
 
 
-def bench_registry(options, folder):
+def bench_index(options, _folder, note):
+    """Building an index without a crawl."""
+    (cost,) = micro(options, "^index_build/").values()
+    note("build", "index build, through its queue into a file", 1e9 / cost, "rows/s", digits=0, better="more")
+
+
+def bench_micro(options, _folder, note):
+    """The small benchmarks."""
+    for name, cost in micro(options, "-^index_build/").items():
+        plain = name.replace("/iterations:1", "").replace("/real_time", "")
+        note(plain, f"microbenchmark {plain}", cost, "ns an item", better="less")
+
+
+def bench_registry(options, folder, note):
+    """The crawl of docker-registry."""
     registry = Registry(folder)
     with registry.child:
-        paths = registry.fill(40, 150)
-        script = lua_script(folder, paths)
+        repositories, tags = options.size((40, 150), (4, 50))
+        script = lua_script(folder, registry.fill(repositories, tags))
         index = os.path.join(folder, "real.db")
         # wrk cannot send HEAD, so that both ask with GET here; HEAD is regsweep's own way and is told beside it.
         ratio, mine, theirs = ratio_rounds(
             options.rounds, lambda: crawl(options, registry.address, index, "--use-get-manifest")["rate"],
             lambda: wrk(f"http://{registry.address}/", options.seconds, script=script))
         head = statistics.median(crawl(options, registry.address, index)["rate"] for _ in range(options.rounds))
-    note("registry", "crawl with GET of docker-registry, tags/s (6,000 tags)", f"{mine:,.0f}")
-    note("registry", "wrk -t1 -c32 GET of the same manifests, requests/s", f"{theirs:,.0f}")
-    note("registry", "crawl / wrk, median of ratios", f"{ratio:.2f}", ">= 0.95")
-    note("registry", "crawl with HEAD, tags/s", f"{head:,.0f}")
+    note("crawl_get", f"docker-registry: crawl with GET, {repositories * tags:,} tags", mine, "tags/s", digits=0, better="more")
+    note("wrk", "docker-registry: wrk -t1 -c32, GET of the same manifests", theirs, "requests/s", digits=0)
+    note("crawl_wrk", "docker-registry: crawl / wrk", ratio, "", ">= 0.95", better="more", ratio=True)
+    note("crawl_head", "docker-registry: crawl with HEAD", head, "tags/s", digits=0, better="more")
 
 
 def remove(options, address, index, *args):
@@ -250,8 +169,9 @@ def remove(options, address, index, *args):
     return {"wall": wall, "peak": peak, **report}
 
 
-def bench_sweep(options, folder):
-    server, address = fake(options, "--repos", "100", "--tags", "500", "--delete")
+def sweep_fake(options, folder, note):
+    tags = options.size(500, 50)
+    server, address = fake(options, "--repos", "100", "--tags", str(tags), "--delete")
     with server:
         index = os.path.join(folder, "sweep.db")
         heads = []
@@ -261,17 +181,23 @@ def bench_sweep(options, folder):
             names = run([options.regsweep, "list-repo-names", "-reg", address, "-c", index])[3].split()
             got = remove(options, address, index, "-r", *names)
             sweeps.append((got["requests"] / got["seconds"], got["removed"] / got["seconds"]))
-    ratio = statistics.median(s[0] / h for s, h in zip(sweeps, heads))
-    note("sweep", "fake: requests/s of a verified sweep of 50,000 manifests", f"{statistics.median(s[0] for s in sweeps):,.0f}")
-    note("sweep", "fake: the same / tags/s of the crawl, median of ratios", f"{ratio:.2f}", ">= 0.8")
-    note("sweep", "fake: deletions/s, checked, journaled, indexed", f"{statistics.median(s[1] for s in sweeps):,.0f}")
+    note("requests", f"verified sweep of {100 * tags:,} manifests", statistics.median(s[0] for s in sweeps), "requests/s",
+         digits=0, better="more")
+    note("requests_crawl", "requests/s of the sweep / tags/s of the crawl",
+         statistics.median(s[0] / h for s, h in zip(sweeps, heads)), "", ">= 0.8", better="more", ratio=True)
+    note("deletions", "deletions, checked, journaled, indexed", statistics.median(s[1] for s in sweeps), "a second",
+         digits=0, better="more")
 
+
+def bench_sweep(options, folder, note):
+    """Deletions."""
+    sweep_fake(options, folder, note)
     registry = Registry(folder)
     with registry.child:
         ratios = []
+        mine = theirs = 4
         for r in range(options.rounds):
-            mine, theirs = 4, 4
-            registry.fill(mine + theirs, 60, first=r * (mine + theirs))
+            registry.fill(mine + theirs, options.size(60, 10), first=r * (mine + theirs))
             index = os.path.join(folder, f"sweep{r}.db")
             names = [f"bench/repo-{r * (mine + theirs) + i:03}" for i in range(mine + theirs)]
             crawl(options, registry.address, index)
@@ -292,132 +218,114 @@ def bench_sweep(options, folder):
 
             a, b = (ours(), curl()) if r % 2 == 0 else (lambda y: (ours(), y))(curl())
             ratios.append(a / b)
-    note("sweep", "docker-registry: deletions/s / xargs -P32 curl, median", f"{statistics.median(ratios):.2f}", ">= 0.95")
+    note("curl", "docker-registry: deletions/s / those of xargs -P32 curl", statistics.median(ratios), "", ">= 0.95",
+         better="more", ratio=True)
 
 
-def bench_plan(options, folder):
-    server, address = fake(options, "--repos", "1000", "--tags", "1000")
+def bench_restore(options, folder, note):
+    """Taking a sweep back."""
+    registry = Registry(folder)
+    with registry.child:
+        registry.fill(options.size(20, 2), options.size(100, 20))
+        index = os.path.join(folder, "restore.db")
+        common = ["-reg", registry.address, "-c", index]
+        crawl(options, registry.address, index)
+        names = run([options.regsweep, "list-repo-names", *common])[3].split()
+        rates = []
+        for _ in range(options.rounds):
+            removed = remove(options, registry.address, index, "-r", *names)["removed"]
+            wall, _, _, text = run([options.regsweep, "restore", "last", "--output", "json", *common])
+            back = json.loads(text)
+            if back["manifests"] != removed or back["failed"]:
+                sys.exit(f"not all of {removed} manifests were restored: {text}")
+            rates.append(removed / wall)
+    note("rate", f"docker-registry: restore of {removed:,} manifests with their tags", statistics.median(rates),
+         "a second", digits=0, better="more")
+
+
+def bench_plan(options, folder, note):
+    """A large plan."""
+    repositories = options.size(1000, 20)
+    server, address = fake(options, "--repos", str(repositories), "--tags", "1000")
     with server:
         index = os.path.join(folder, "plan.db")
         crawl(options, address, index)
         names = run([options.regsweep, "list-repo-names", "-reg", address, "-c", index])[3].split()
         wall, _, peak, _ = run([options.regsweep, "remove-repos", "-reg", address, "-c", index, "--dry-run",
                                 "--output", "json", "--plan-out", os.path.join(folder, "plan.json"), "-r", *names])
-    note("plan", "1,000,000 selected tags planned and written, seconds", f"{wall:.2f}", "<= 3")
-    note("plan", "the same, peak MiB", f"{peak / 1024:.0f}", "<= 300")
+    note("time", f"{repositories * 1000:,} selected tags planned and written", wall, "s", "<= 3", better="less")
+    note("peak", "the same, peak memory", peak / 1024, "MiB", "<= 300", 0, "less")
 
 
-def bench_adaptive(options, folder):
+def bench_adaptive(options, folder, note):
+    """What adaptive concurrency finds by itself."""
     registry = Registry(folder)
     index = os.path.join(folder, "adaptive.db")
     with registry.child:
-        registry.fill(40, 200)
+        registry.fill(options.size(40, 4), options.size(200, 50))
 
         def rate(*args):
             return statistics.median(crawl(options, registry.address, index, *args)["rate"]
                                      for _ in range(options.rounds))
 
         fixed = {n: rate("--concurrency", str(n)) for n in (4, 8, 16, 32, 64, 128)}
-        best = max(fixed, key=fixed.get)
         found = rate()
-    note("adaptive", f"docker-registry: found by itself / best fixed level ({best})", f"{found / fixed[best]:.2f}", ">= 0.95")
-    server, address = fake(options, "--repos", "4", "--tags", "1000", "--rate-limit", "200")
+    note("found", "docker-registry: rate found by itself / of the best fixed level", found / max(fixed.values()), "",
+         ">= 0.95", better="more", ratio=True)
+    server, address = fake(options, "--repos", "4", "--tags", str(options.size(1000, 100)), "--rate-limit", "200")
     with server:
         got = crawl(options, address, os.path.join(folder, "limited.db"))
-    note("adaptive", "200 requests/s allowed, 429 above: tags/s", f"{got['rate']:.0f}", ">= 190")
+    note("limited", "200 requests/s allowed, 429 above", got["rate"], "tags/s", ">= 190", 0, "more")
 
 
-def load(options, address, *args):
-    """One run of `regsweep bench`, 32 connections unless told otherwise."""
-    _, _, _, text = run([options.regsweep, "bench", "-q", "-reg", address, "--op", "get", "--output", "json",
-                           "--concurrency", "32", *args])
-    result = json.loads(text)["runs"][0]
-    if result["errors"]:
-        sys.exit(f"regsweep bench met failures: {result['failures']}")
-    return result
+def load_latencies(options, folder, note):
+    registry = Registry(folder)
+    with registry.child:
+        # wrk takes its script's paths in their order, as --order listed takes the index's: the same for both.
+        paths = sorted(registry.fill(10, options.size(100, 10)))
+        script = lua_script(folder, paths)
+        index = os.path.join(folder, "load.db")
+        crawl(options, registry.address, index)
+        url = f"http://{registry.address}/"
+        ratios = {"p50": [], "p90": [], "p99": []}
+        for r in range(3 * options.rounds):  # short ones, as the machine's speed drifts
+            def ours():
+                return like_wrk(load(options, registry.address, "-c", index, "--order", "listed", "--duration",
+                                     str(options.seconds)))
+
+            def theirs():
+                return wrk_percentiles(url, options.seconds, script)
+
+            a, b = (ours(), theirs()) if r % 2 == 0 else (lambda y: (ours(), y))(theirs())
+            for p, values in ratios.items():
+                values.append(a[p] / b[p])
+    for p, values in ratios.items():
+        note(p, f"docker-registry: {p} of bench / of wrk", statistics.median(values), "",
+             "0.95 to 1.05", ratio=True)
 
 
-def wrk_percentiles(url, seconds, script):
-    """Milliseconds of p50, p90 and p99."""
-    _, _, _, text = run(["wrk", "-t1", "-c32", f"-d{seconds}", "--latency", "-s", script, url])
-    factor = {"us": 1e-3, "ms": 1, "s": 1e3}
-    found = re.findall(r"^ +(50|90|99)% +([\d.]+)(us|ms|s)$", text, re.M)
-    return {f"p{p}": float(value) * factor[unit] for p, value, unit in found}
-
-
-def bench_load(options, folder):
-    seconds = str(options.seconds)
-    server, address = fake(options, "--repos", "100", "--tags", "4000", "--variants", "64")
+def bench_load(options, folder, note):
+    """The load generator."""
+    server, address = fake(options, "--repos", "100", "--tags", str(options.size(4000, 200)), "--variants", "64")
     with server:
         url = f"http://{address}/v2/synthetic/repo-000001/manifests/1.0.0"
-        one = ["-c", "None", "--repo", "synthetic/repo-000001", "--page-size", "1", "--duration", seconds]
+        one = ["-c", "None", "--repo", "synthetic/repo-000001", "--page-size", "1", "--duration", str(options.seconds)]
         ratio, mine, theirs = ratio_rounds(
             options.rounds, lambda: load(options, address, *one)["rate"],
             lambda: wrk(url, options.seconds))
         held = min(load(options, address, *one, "--rate", str(int(mine * part)))["rate"]
                    / int(mine * part) for part in (0.2, 0.5, 0.8))
-    note("load", "bench of the fake registry, requests/s", f"{mine:,.0f}")
-    note("load", "wrk -t1 -c32 of the same, requests/s", f"{theirs:,.0f}")
-    note("load", "bench / wrk, median of ratios", f"{ratio:.2f}", ">= 0.95")
-    note("load", "open loop at 0.2, 0.5, 0.8 of that: least part of its rate", f"{held:.3f}", ">= 0.99")
-    registry = Registry(folder)
-    with registry.child:
-        script = lua_script(folder, registry.fill(10, 100))
-        index = os.path.join(folder, "load.db")
-        crawl(options, registry.address, index)
-        url = f"http://{registry.address}/"
-        ratios = {"p50": [], "p90": [], "p99": []}
-        for _ in range(options.rounds):
-            ours = load(options, registry.address, "-c", index, "--order", "listed", "--duration", seconds)
-            theirs = wrk_percentiles(url, options.seconds, script)
-            for p in ratios:
-                ratios[p].append(ours["latency_ms"][p] / theirs[p])
-    for p, values in ratios.items():
-        note("load", f"{p} at docker-registry, bench / wrk, median of ratios", f"{statistics.median(values):.2f}",
-             "0.95 to 1.05")
+    note("rate", "bench of the fake registry", mine, "requests/s", digits=0, better="more")
+    note("wrk", "wrk -t1 -c32 of the same", theirs, "requests/s", digits=0)
+    note("bench_wrk", "bench / wrk", ratio, "", ">= 0.95", better="more", ratio=True)
+    note("open_loop", "open loop at 0.2, 0.5, 0.8 of that: least part of its rate", held, "", ">= 0.99", 3, "more", True)
+    load_latencies(options, folder, note)
 
 
-class Nginx:
-    """nginx with TLS before `upstream`, one process, keep-alive on both sides."""
-
-    def __init__(self, folder, upstream, log=False):
-        self.folder = tempfile.mkdtemp(prefix="nginx-", dir=folder)
-        self.port = free_port()
-        self.certificate = os.path.join(self.folder, "server.pem")
-        self.log = os.path.join(self.folder, "access.log")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "2", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
-                        os.path.join(self.folder, "server.key"), "-out", self.certificate],
-                       check=True, stderr=subprocess.DEVNULL)
-        access = f"access_log {self.log} connections buffer=64k;" if log else "access_log off;"
-        paths = "".join(f"{kind}_temp_path {self.folder}/{kind};"
-                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        config = os.path.join(self.folder, "nginx.conf")
-        with open(config, "w") as f:
-            f.write(f"daemon off; master_process off; pid {self.folder}/pid; error_log stderr error;"
-                    f"events {{ worker_connections 1024; }} http {{ {paths}"
-                    f"log_format connections '$connection $ssl_session_reused'; {access}"
-                    f"upstream registry {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}"
-                    f"server {{ listen 127.0.0.1:{self.port} ssl; ssl_certificate server.pem;"
-                    "ssl_certificate_key server.key; keepalive_requests 100000000; location / {"
-                    "proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection '';"
-                    "proxy_set_header Host $http_host; } } }")
-        self.child = Child(["nginx", "-e", "stderr", "-p", self.folder, "-c", config])
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        sys.exit("nginx does not listen")
-
-    @property
-    def address(self):
-        return f"https://127.0.0.1:{self.port}"
-
-
-def bench_tls(options, folder):
-    server, address = fake(options, "--repos", "10", "--tags", "3000")
+def bench_tls(options, folder, note):
+    """The crawl over TLS."""
+    tags = options.size(3000, 100)
+    server, address = fake(options, "--repos", "10", "--tags", str(tags))
     index = os.path.join(folder, "tls.db")
     path = "/v2/synthetic/repo-000001/manifests/1.0.0"
     with server:
@@ -433,16 +341,40 @@ def bench_tls(options, folder):
         with open(front.log) as f:
             connections = dict(line.split() for line in f)
     resumed = sum(1 for how in connections.values() if how == "r")
-    note("tls", "crawl through nginx with TLS, tags/s (30,000 tags)", f"{mine:,.0f}")
-    note("tls", "wrk -t1 -c32 GET of a manifest, same server, requests/s", f"{theirs:,.0f}")
-    note("tls", "crawl / wrk, median of ratios", f"{ratio:.2f}", ">= 0.7")
-    note("tls", "connections of a crawl with 32 requests in flight", f"{len(connections)}", "<= 33")
-    note("tls", "of their handshakes, one each, shortened by resumption", f"{resumed}")
+    note("crawl", f"crawl through nginx with TLS, {10 * tags:,} tags", mine, "tags/s", digits=0, better="more")
+    note("wrk", "wrk -t1 -c32 GET of a manifest, same server", theirs, "requests/s", digits=0)
+    note("crawl_wrk", "crawl through nginx with TLS / wrk", ratio, "", ">= 0.7", better="more", ratio=True)
+    note("connections", "connections of a TLS crawl with 32 requests in flight", len(connections), "", "<= 33", 0, "less")
+    note("resumed", "of their handshakes, one each, shortened by resumption", resumed, digits=0)
 
 
-def bench_tokens(options, folder):
-    life = 2
-    server, address = fake(options, "--repos", "1", "--tags", "10000", "--bearer", "bench:secret", "--token-life-ms",
+def bench_threads(options, folder, note):
+    """One thread and two, with TLS."""
+    tags = options.size(100_000, 2000)
+    files = certificate(folder)
+    server, address = fake(options, "--repos", "100", "--tags", str(tags // 100), "--tls", *files)
+    index = os.path.join(folder, "threads.db")
+    costs = {1: [], 2: []}
+    rates = {1: [], 2: []}
+    with server:
+        for _ in range(options.rounds):
+            for threads in costs:
+                got = crawl(options, "https://" + address, index, "--verify", files[0], "--concurrency", "32", "--threads",
+                            str(threads))
+                costs[threads].append(got["cpu"])
+                rates[threads].append(got["rate"])
+    note("cpu_1", "CPU of a TLS crawl with one thread", statistics.median(costs[1]), "µs a tag", digits=1, better="less")
+    note("cpu_2_1", "CPU a tag with two threads / with one",
+         statistics.median(b / a for a, b in zip(costs[1], costs[2])), "", "<= 1.10", better="less", ratio=True)
+    note("rate_2_1", "tags/s with two threads / with one, the server on the same cores",
+         statistics.median(b / a for a, b in zip(rates[1], rates[2])), better="more", ratio=True)
+
+
+def bench_tokens(options, folder, note):
+    """A crawl that outlives its tokens."""
+    life = options.size(2, 1)
+    tags = options.size(10000, 2000)
+    server, address = fake(options, "--repos", "1", "--tags", str(tags), "--bearer", "bench:secret", "--token-life-ms",
                            str(life * 1000), "--latency-ms", "20", "--stats")
     environment = dict(os.environ, REGISTRY_USER="bench", REGISTRY_PASSWORD="secret")
     with server as process:
@@ -453,16 +385,15 @@ def bench_tokens(options, folder):
         process.send_signal(signal.SIGTERM)
         counters = dict(line.split() for line in process.communicate()[0].splitlines())
     report = json.loads(text)
-    if report["tags"] != 10000 or report["incomplete"]:
+    if report["tags"] != tags or report["incomplete"]:
         sys.exit("the crawl did not outlive its tokens")
-    note("tokens", f"requests of a crawl over {life}-second tokens", f"{report['requests']:,}")
-    note("tokens", "seconds it took", f"{wall:.1f}")
-    note("tokens", "tokens fetched", counters["tokens"], f"<= {int(wall / life) + 1}")
+    note("requests", f"requests of a crawl over {life}-second tokens, {tags:,} tags", report["requests"], digits=0)
+    note("seconds", "seconds it took", wall, "s", digits=1)
+    note("tokens", "tokens it fetched", int(counters["tokens"]), "", f"<= {int(wall / life) + 1}", 0, "less")
 
 
-SECTIONS = {"fake": bench_fake, "memory": bench_memory, "registry": bench_registry, "sweep": bench_sweep,
-            "plan": bench_plan, "adaptive": bench_adaptive, "load": bench_load, "tls": bench_tls,
-            "tokens": bench_tokens}
+SECTIONS = {name.removeprefix("bench_"): function for name, function in list(globals().items())
+            if name.startswith("bench_")}
 
 
 def machine():
@@ -475,33 +406,78 @@ def machine():
     return f"{os.cpu_count()} cores, {model}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
-    parser.add_argument("--build", default="build/release", help="folder with regsweep and tests/fake_registry")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of one wrk run")
-    parser.add_argument("--json", help="file for the numbers")
+def arguments():
+    known = "\n".join(f"  {name:10} {function.__doc__}" for name, function in SECTIONS.items())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="sections, all of them by default:\n" + known)
+    parser.add_argument("sections", nargs="*", metavar="SECTION")
+    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it works, not to measure")
+    parser.add_argument("--rounds", type=int, help="of each comparison [5]")
+    parser.add_argument("--seconds", type=int, help="of one run of wrk or bench [4]")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build/release"), help="folder with the programs")
+    parser.add_argument("--baseline", default=os.path.join(ROOT, "bench/baseline.json"), help="the file to compare with")
+    parser.add_argument("--compare", action="store_true",
+                        help="show the baseline beside the figures; exit status 1 if one is worse by more than 10 %%")
+    parser.add_argument("--save-baseline", action="store_true",
+                        help="store the figures in the baseline file; sections that were not measured stay")
+    parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--from", dest="stored", metavar="FILE",
+                        help="measure nothing: compare, show or store the figures of a file that --json has written")
+    parser.add_argument("--table", action="store_true",
+                        help="measure nothing: write the figures of the baseline file, or of --from, into --page")
+    parser.add_argument("--page", default=os.path.join(ROOT, "docs/performance.md"), help="the page with the table")
     options = parser.parse_args()
     for name in options.sections:
         if name not in SECTIONS:
-            parser.error(f"no section '{name}'")
+            parser.error(f"no section '{name}': it is one of {', '.join(SECTIONS)}")
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (1 if options.quick else 4)
+    options.size = lambda full, quick: quick if options.quick else full
     options.regsweep = os.path.join(options.build, "regsweep")
     options.fake = os.path.join(options.build, "tests", "fake_registry")
+    options.micro = os.path.join(options.build, "bench", "regsweep_micro")
+    options.counter = os.path.join(options.build, "bench", "count_allocations.so")
+    return options
+
+
+def measure(options):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    figures = Figures({"machine": machine(), "version": run([options.regsweep, "--version"])[3].split()[-1],
+                       "sizes": "quick" if options.quick else "full"})
     folder = tempfile.mkdtemp(prefix="regsweep-bench-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     try:
         for name in options.sections or SECTIONS:
-            SECTIONS[name](options, folder)
+            def note(*args, section=name, **kwargs):
+                figures.add(section, *args, **kwargs)
+
+            SECTIONS[name](options, tempfile.mkdtemp(prefix=name, dir=folder), note)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\nOn {machine()}:\n\n| where | what | measured | aim |\n| --- | --- | ---: | --- |")
-    for row in RESULTS:
-        print(f"| {row['section']} | {row['what']} | {row['value']} | {row['target']} |")
+    return figures
+
+
+def read(file):
+    try:
+        return Figures.read(file)
+    except (OSError, ValueError, KeyError) as e:
+        sys.exit(f"{file}: no figures can be read from it ({e}); --save-baseline or --json writes such a file")
+
+
+def main():
+    options = arguments()
+    if options.table:
+        write_table(read(options.stored or options.baseline), options.page)
+        return 0
+    baseline = read(options.baseline) if options.compare else None  # found out before it takes an hour
+    figures = read(options.stored) if options.stored else measure(options)
     if options.json:
-        with open(options.json, "w") as f:
-            json.dump({"machine": machine(), "results": RESULTS}, f, indent=1)
+        figures.save(options.json)
+    marked = compare(figures, baseline) if options.compare else 0
+    if options.save_baseline:
+        older = read(options.baseline) if os.path.exists(options.baseline) else Figures()
+        figures.merged_into(older).save(options.baseline)
+    return 1 if marked else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -30,28 +33,39 @@ void queue_record(benchmark::State& state)
 }
 BENCHMARK(queue_record);
 
-// Through the queue into the index, whose thread is what this one waits for: one item is one tag.
-void index_rows(benchmark::State& state)
+// Pushes tags of one repository.
+void push_record(regsweep::index_builder& into, std::int64_t number)
 {
-    auto builder = regsweep::index_builder::create({}).value();
-    std::int64_t number = 0;
-    for (auto _ : state) {
-        auto* record = wait_for_record(*builder);
-        record->repository = "team/app-" + std::to_string(number);
-        record->finished = true;
-        for (int i = 0; i != tags_of_record; ++i) {
-            record->add("1.0." + std::to_string(i));
-            auto& entry = record->entries.back();
-            entry.what = regsweep::index_record::state::resolved;
-            entry.type = regsweep::media_type::oci_manifest;
-            entry.digest = regsweep::digest::of(std::to_string(number * tags_of_record + i));
-        }
-        builder->push(record);
-        ++number;
+    auto* record = wait_for_record(into);
+    record->repository = "team/app-" + std::to_string(number);
+    record->finished = true;
+    for (int i = 0; i != tags_of_record; ++i) {
+        record->add("1.0." + std::to_string(i));
+        auto& entry = record->entries.back();
+        entry.what = regsweep::index_record::state::resolved;
+        entry.type = regsweep::media_type::oci_manifest;
+        entry.digest = regsweep::digest::of(std::to_string(number * tags_of_record + i));
     }
-    benchmark::DoNotOptimize(builder->finish());
-    state.SetItemsProcessed(state.iterations() * tags_of_record);
+    into.push(record);
 }
-BENCHMARK(index_rows)->Unit(benchmark::kMicrosecond)->UseRealTime()->Iterations(1000);
+
+// Through the queue into a finished file: one item is one tag.
+void index_build(benchmark::State& state)
+{
+    const auto file = std::filesystem::temp_directory_path() / ("regsweep-micro-" + std::to_string(getpid()) + ".db");
+    regsweep::index_builder_options how;
+    how.file = file;
+    for (auto _ : state) {
+        auto builder = regsweep::index_builder::create(how).value();
+        for (std::int64_t number = 0; number != state.range(0); ++number)
+            push_record(*builder, number);
+        if (!builder->finish())
+            state.SkipWithError("the index could not be written");
+    }
+    state.SetItemsProcessed(state.iterations() * state.range(0) * tags_of_record);
+    std::filesystem::remove(file);
+    std::filesystem::remove(file.string() + ".lock");
+}
+BENCHMARK(index_build)->Arg(1000)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 } // namespace
