@@ -1,10 +1,10 @@
 #include "cli/interruption.hpp"
+#include "cli/plan_file.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
 
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <optional>
 
@@ -19,16 +19,6 @@ struct remove_options
     bool with_children = false;
     bool untag = false;
 };
-
-std::string quoted(const std::string& word)
-{
-    if (!word.empty() && word.find_first_of(" \t'\"\\<>|&;()$`*?[]#~!{}") == std::string::npos)
-        return word;
-    std::string out = "'";
-    for (const char c : word)
-        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-}
 
 // What was asked for, for plan and journal: the selection, nothing of the connection.
 std::string command_text(const remove_options& how, bool tags, bool keep_intersecting)
@@ -75,53 +65,6 @@ plan_header header_of(session& s, const remove_options& how, bool tags)
     header.untag = how.untag;
     return header;
 }
-
-// A plan on its way into a file, a step at a time, beside it until it is whole.
-class plan_file
-{
-public:
-    plan_file(std::string name, const plan_header& header)
-        : name_(std::move(name)), part_(name_ + ".part"), out_(part_, std::ios::binary | std::ios::trunc), writer_(out_)
-    {
-        check(writer_.begin(header));
-    }
-    ~plan_file()
-    {
-        std::error_code ignored;
-        if (!whole_)
-            std::filesystem::remove(part_, ignored);
-    }
-    plan_file(const plan_file&) = delete;
-    plan_file& operator=(const plan_file&) = delete;
-
-    void add(const plan_step& step) { check(writer_.add(step)); }
-
-    void finish()
-    {
-        check(writer_.finish());
-        out_.close();
-        std::error_code failed;
-        if (out_)
-            std::filesystem::rename(part_, name_, failed);
-        if (!out_ || failed)
-            check(error(errc::io, {}));
-        whole_ = true;
-    }
-
-private:
-    void check(const result<void>& done) const
-    {
-        if (!done)
-            throw failure({errc::io, "cannot write the plan '" + printable(name_) +
-                                         "': is the folder writable, and is there space left?"});
-    }
-
-    std::string name_;
-    std::string part_;
-    std::ofstream out_;
-    plan_writer writer_;
-    bool whole_ = false;
-};
 
 void tell_of_children(const plan_display& shown, const remove_options& how)
 {

@@ -33,12 +33,6 @@ std::string plural(std::uint64_t n, const std::string& one, const std::string& m
     return with_commas(n) + " " + (n == 1 ? one : many);
 }
 
-std::string counts_text(const plan_counts& counts)
-{
-    return plural(counts.digests, "manifest", "manifests") + " and " + plural(counts.tags, "tag", "tags") + " in " +
-           plural(counts.repositories, "repository", "repositories");
-}
-
 void show_step(output& out, const plan_step& step)
 {
     if (step.kind == step_kind::untag) {
@@ -77,20 +71,35 @@ void json_exceptions(output& out, const std::vector<sweep_exception>& list)
     out << "]";
 }
 
+void print_json(session& s, const plan_counts& counts, const sweep_report& done)
+{
+    output out;
+    out << "{\"registry\":" << json_string(s.address().canonical()) << "," << planned_json(counts) << ",";
+    json_report(out, done);
+    out << "}\n";
+    out.finish();
+}
+
+} // namespace
+
+std::string counts_text(const plan_counts& counts)
+{
+    return plural(counts.digests, "manifest", "manifests") + " and " + plural(counts.tags, "tag", "tags") + " in " +
+           plural(counts.repositories, "repository", "repositories");
+}
+
 std::string planned_json(const plan_counts& counts)
 {
     return "\"planned\":{\"repositories\":" + std::to_string(counts.repositories) +
            ",\"tags\":" + std::to_string(counts.tags) + ",\"digests\":" + std::to_string(counts.digests) + "}";
 }
 
-void print_json(session& s, const plan_counts& counts, const sweep_report& done)
+void json_report(output& out, const sweep_report& done)
 {
-    output out;
     const auto number = [&](const char* key, std::uint64_t value) {
         out << ",\"" << key << "\":" << std::to_string(value);
     };
-    out << "{\"registry\":" << json_string(s.address().canonical()) << ",\"run\":" << std::to_string(done.run);
-    out << "," << planned_json(counts);
+    out << "\"run\":" << std::to_string(done.run);
     number("removed", done.removed);
     number("removed_tags", done.removed_tags);
     number("untagged", done.untagged);
@@ -105,11 +114,10 @@ void print_json(session& s, const plan_counts& counts, const sweep_report& done)
     number("retries", done.retries);
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%.3f", done.seconds);
-    out << ",\"seconds\":" << seconds << "}\n";
-    out.finish();
+    out << ",\"seconds\":" << seconds;
 }
 
-void print_text(session& s, const sweep_report& done)
+void print_report(session& s, const sweep_report& done)
 {
     output out;
     const auto line = [&](std::string label, const std::string& value) {
@@ -134,8 +142,6 @@ void print_text(session& s, const sweep_report& done)
         print_count(out, "removed digests", done.removed);
     out.finish();
 }
-
-} // namespace
 
 void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
 {
@@ -189,10 +195,16 @@ void plan_display::add(const plan_step& step)
     ++steps_;
 }
 
-void plan_display::finish()
+void plan_display::finish_steps()
 {
     if (!json_ && !whole_ && steps_ > steps_shown)
         out_ << "and " << with_commas(steps_ - steps_shown) << " more steps; --plan-out FILE writes them all\n";
+    out_.finish();
+}
+
+void plan_display::finish()
+{
+    finish_steps();
     if (!json_)
         out_ << "plan      " << counts_text(counts_) << "\n";
     out_.finish();
@@ -312,7 +324,7 @@ int sweep(session& s, const plan& what, const sweep_flags& how, index* known)
     if (s.options().output == output_format::json)
         print_json(s, count(what), done);
     else
-        print_text(s, done);
+        print_report(s, done);
     tell_outcome(s, done);
     return s.status();
 }

@@ -30,7 +30,9 @@ public:
     /// The first steps only, or all of them with `whole`; none where the output is JSON.
     plan_display(session& s, bool whole);
     void add(const plan_step& step);
-    /// Shows the counts.
+    /// Says how many steps were not shown.
+    void finish_steps();
+    /// Shows the counts as well.
     void finish();
 
     const plan_counts& counts() const noexcept { return counts_; }
@@ -46,6 +48,11 @@ private:
     plan_counts counts_;
     bool has_indexes_ = false;
 };
+
+/// `6 manifests and 7 tags in 1 repository`
+std::string counts_text(const plan_counts& counts);
+/// The same for programs: key and value.
+std::string planned_json(const plan_counts& counts);
 
 /// Shows the counts of a plan that is not carried out, where the output is JSON.
 void tell_counts(session& s, const plan_counts& counts);
@@ -72,6 +79,11 @@ swept carry_out(session& s, const plan& what, const sweep_options& how, index* k
 
 /// How to take a run back, to be typed.
 std::string undo_command(const session& s, std::int64_t run);
+
+/// What became of a plan for people, on standard output.
+void print_report(session& s, const sweep_report& done);
+/// The same for programs: keys and values of an object that somebody else opens and closes.
+void json_report(output& out, const sweep_report& done);
 
 /// Shows what was not deleted, on standard error, and lets the session's status be `exit_partly` then.
 void tell_outcome(session& s, const sweep_report& done);

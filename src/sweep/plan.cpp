@@ -124,13 +124,8 @@ private:
 
     result<void> hand_over(plan_step step)
     {
-        if (!valid_repository(step.repository))
-            return error(errc::bad_argument, "no registry may use the repository name \"" + printable(step.repository) +
-                                                 "\" of the index; refresh the index");
-        const auto bad = std::ranges::find_if_not(step.tags, [](const std::string& tag) { return valid_tag(tag); });
-        if (bad != step.tags.end())
-            return error(errc::bad_argument, "no registry may use the tag \"" + printable(*bad) +
-                                                 "\" of the index in " + step.repository + "; refresh the index");
+        if (auto fine = check_names(step); !fine)
+            return fine;
         return take_(std::move(step));
     }
 
@@ -151,6 +146,18 @@ plan_counts count(const plan& p)
     }
     counts.repositories = repositories.size();
     return counts;
+}
+
+result<void> check_names(const plan_step& step)
+{
+    if (!valid_repository(step.repository))
+        return error(errc::bad_argument, "no registry may use the repository name \"" + printable(step.repository) +
+                                             "\" of the index; refresh the index");
+    const auto bad = std::ranges::find_if_not(step.tags, [](const std::string& tag) { return valid_tag(tag); });
+    if (bad != step.tags.end())
+        return error(errc::bad_argument, "no registry may use the tag \"" + printable(*bad) + "\" of the index in " +
+                                             step.repository + "; refresh the index");
+    return {};
 }
 
 result<void> make_steps(const selection& from, bool untag, const std::function<result<void>(plan_step)>& take)

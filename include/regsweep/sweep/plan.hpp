@@ -97,6 +97,9 @@ plan_counts count(const plan& p);
 /// in a repository every one is selected is deleted there; otherwise there is a step for each selected tag.
 result<void> make_steps(const selection& from, bool untag, const std::function<result<void>(plan_step)>& take);
 
+/// Fails with `errc::bad_argument` if a step has names that no registry may use.
+result<void> check_names(const plan_step& step);
+
 /// All of `make_steps`, kept.
 result<plan> make_plan(const selection& from, plan_header header);
 
