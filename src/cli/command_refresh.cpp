@@ -1,8 +1,11 @@
+#include "cli/details.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 namespace regsweep::cli {
 namespace {
@@ -14,7 +17,38 @@ std::string fixed(double value, int digits)
     return text;
 }
 
-void print_json(const session& s, const session::crawled& done, double rate)
+double manifests_a_second(const details_report& report)
+{
+    return static_cast<double>(report.manifests) / std::max(report.seconds, 1e-6);
+}
+
+std::string details_json(const read_details& read)
+{
+    const details_report& report = read.report;
+    std::string out = "{\"file\":" + (read.file.empty() ? "null" : json_string(read.file.string()));
+    const auto number = [&](const char* key, std::uint64_t value) {
+        out += ",\"" + std::string(key) + "\":" + std::to_string(value);
+    };
+    number("manifests", report.manifests);
+    number("configs", report.configs);
+    out += std::string(",\"referrers_api\":") + (report.told ? "true" : "false");
+    number("referrers", report.referrers);
+    number("absent", report.absent);
+    number("failed", report.failed);
+    number("forgotten", read.forgotten);
+    number("requests", report.requests);
+    number("retries", report.retries);
+    out += ",\"seconds\":" + fixed(report.seconds, 3) +
+           ",\"manifests_per_second\":" + fixed(manifests_a_second(report), 1) + ",\"problems\":[";
+    const char* comma = "";
+    for (const auto& [name, why] : report.problems) {
+        out += comma + std::string("{\"manifest\":") + json_string(name) + ",\"reason\":" + json_string(why) + "}";
+        comma = ",";
+    }
+    return out + "]}";
+}
+
+void print_json(const session& s, const session::crawled& done, double rate, const std::optional<read_details>& read)
 {
     output out;
     const auto number = [&](const char* key, std::uint64_t value) {
@@ -37,11 +71,14 @@ void print_json(const session& s, const session::crawled& done, double rate)
         out << comma << "{\"repository\":" << json_string(name) << ",\"reason\":" << json_string(why) << "}";
         comma = ",";
     }
-    out << "]}\n";
+    out << "]";
+    if (read)
+        out << ",\n\"details\":" << details_json(*read);
+    out << "}\n";
     out.finish();
 }
 
-void print_text(const session& s, const session::crawled& done, double rate)
+void print_text(const session& s, const session::crawled& done, double rate, const std::optional<read_details>& read)
 {
     output out;
     const auto line = [&](std::string label, const std::string& value) {
@@ -58,6 +95,20 @@ void print_text(const session& s, const session::crawled& done, double rate)
     line("seconds", fixed(done.report.seconds, 2));
     line("tags/s", with_commas(static_cast<std::uint64_t>(rate)));
     line("index", s.index_file().empty() ? "in memory" : s.index_file().string());
+    if (read) {
+        const details_report& report = read->report;
+        out << "\n";
+        line("manifests", with_commas(report.manifests) + " read, " + with_commas(report.absent) + " not there, " +
+                              with_commas(report.failed) + " failed, " + with_commas(read->forgotten) + " forgotten");
+        line("configs", with_commas(report.configs));
+        line("referrers",
+             report.told ? "told for " + with_commas(report.referrers) + " manifests" : "not told by this registry");
+        line("requests", with_commas(report.requests));
+        line("retries", with_commas(report.retries));
+        line("seconds", fixed(report.seconds, 2));
+        line("manifests/s", with_commas(static_cast<std::uint64_t>(manifests_a_second(report))));
+        line("details", read->file.empty() ? "in memory" : read->file.string());
+    }
     out.finish();
 }
 
@@ -68,14 +119,19 @@ command_runner add_refresh(CLI::App& app, CLI::App*& subcommand)
     subcommand = app.add_subcommand("refresh", "Crawl the registry into a new index and say what was found");
     const auto resume = std::make_shared<bool>(false);
     subcommand->add_flag("--resume", *resume, "Go on where an interrupted refresh stopped");
-    return [resume](session& s) {
+    const auto details = std::make_shared<bool>(false);
+    subcommand->add_flag("--details", *details, "Read manifests and configs, too: sizes, times, platforms, referrers");
+    return [resume, details](session& s) {
         const auto done = s.crawl(*resume);
         const double rate = static_cast<double>(done.report.tags) / std::max(done.report.seconds, 1e-6);
-        if (s.options().output == output_format::json)
-            print_json(s, done, rate);
-        else
-            print_text(s, done, rate);
         s.tell_problems(done.report);
+        std::optional<read_details> read;
+        if (*details)
+            read.emplace(refresh_details(s, done.made));
+        if (s.options().output == output_format::json)
+            print_json(s, done, rate, read);
+        else
+            print_text(s, done, rate, read);
         return s.status();
     };
 }

@@ -484,6 +484,25 @@ details_store::for_each_referrer(const std::function<bool(std::string_view, cons
     });
 }
 
+result<void>
+details_store::for_each_referrer_of(const digest& subject,
+                                    const std::function<bool(std::string_view, const digest&)>& visit) const
+{
+    auto query = impl_->db.cached("SELECT r.name, c.digest FROM content s"
+                                  " JOIN referrer f INDEXED BY referrer_subject ON f.subject_id = s.id"
+                                  " JOIN repository r ON r.id = f.repository_id JOIN content c ON c.id = f.content_id"
+                                  " WHERE s.digest = ?1 ORDER BY r.name, c.digest");
+    if (!query)
+        return query.error();
+    query->bind(1, subject.bytes());
+    return walk(*query, [&](const statement& r) -> result<bool> {
+        const auto referrer = digest::from_bytes(r.blob(1));
+        if (!referrer)
+            return impl_->damaged("a digest has neither 32 nor 64 bytes");
+        return visit(r.text(0), *referrer);
+    });
+}
+
 result<void> details_store::for_each_row(const std::function<bool(const row_view&)>& visit) const
 {
     auto query = impl_->db.cached("SELECT id, digest, size FROM content ORDER BY id");

@@ -17,8 +17,8 @@ namespace json = boost::json;
 const fs::path root = fs::path(TEST_DATA_DIR).parent_path();
 
 const std::vector<std::string> commands = {
-    "refresh",     "list-repo-names", "list-tag-names", "query-repos",   "query-tags", "remove-repos",
-    "remove-tags", "apply",           "journal",        "journal prune", "restore",    "bench",
+    "refresh",      "list-repo-names", "list-tag-names", "query-repos", "query-tags",    "du",      "inspect",
+    "remove-repos", "remove-tags",     "apply",          "journal",     "journal prune", "restore", "bench",
 };
 
 std::vector<std::string> words(const std::string& text, const std::string& separators)

@@ -77,6 +77,10 @@ public:
     result<void>
     for_each_referrer(const std::function<bool(std::string_view, const digest&, const digest&)>& visit) const;
 
+    /// Calls `visit` for those of one subject: repository, referrer; sorted.
+    result<void> for_each_referrer_of(const digest& subject,
+                                      const std::function<bool(std::string_view, const digest&)>& visit) const;
+
     /// Walks for graphs, by row: digests with their sizes, blobs of manifests (config, then layers), children.
     struct row_view
     {

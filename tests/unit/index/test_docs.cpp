@@ -1,6 +1,7 @@
 #include "support.hpp"
 
 #include "common/temp_dir.hpp"
+#include "regsweep/index/details.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -28,21 +29,12 @@ std::vector<std::string> sql_blocks(const std::string& document)
     return blocks;
 }
 
-} // namespace
+constexpr std::string_view details_heading = "\n## The details file\n";
 
-BOOST_AUTO_TEST_SUITE(index_document)
-
-BOOST_AUTO_TEST_CASE(every_example_runs_and_finds_something)
+void check_blocks(const std::vector<std::string>& blocks, const std::string& file)
 {
-    const temp_dir folder;
-    test_registry registry = small_registry();
-    registry[0].tags.push_back({"abc", digest_of("abc"), media_type::unknown}); // the digest in the document
-    build(registry, folder / "index");
     sqlite3* db = nullptr;
-    const std::string file = folder / "index";
     BOOST_REQUIRE_EQUAL(sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
-    const auto blocks = sql_blocks(read_file(std::filesystem::path(TEST_DATA_DIR) / "../docs/index.md"));
-    BOOST_CHECK_GE(blocks.size(), 9u);
     for (const std::string& sql : blocks) {
         sqlite3_stmt* query = nullptr;
         const char* rest = nullptr;
@@ -54,6 +46,41 @@ BOOST_AUTO_TEST_CASE(every_example_runs_and_finds_something)
         sqlite3_finalize(query);
     }
     sqlite3_close(db);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(index_document)
+
+BOOST_AUTO_TEST_CASE(every_example_runs_and_finds_something)
+{
+    const temp_dir folder;
+    test_registry registry = small_registry();
+    registry[0].tags.push_back({"abc", digest_of("abc"), media_type::unknown}); // the digest in the document
+    build(registry, folder / "index");
+    const std::string document = read_file(std::filesystem::path(TEST_DATA_DIR) / "../docs/index.md");
+    const auto blocks = sql_blocks(document.substr(0, document.find(details_heading)));
+    BOOST_CHECK_GE(blocks.size(), 9u);
+    check_blocks(blocks, folder / "index");
+}
+
+BOOST_AUTO_TEST_CASE(every_example_of_details_runs_and_finds_something)
+{
+    const temp_dir folder;
+    manifest_details image;
+    image.digest = digest_of("image");
+    image.created = timestamp{1'500'000'000, 0};
+    image.platform = {"linux", "amd64", ""};
+    image.layers.push_back({digest_of("layer"), 1000, "application/layer"});
+    image.labels = {{"maintainer", "somebody"}};
+    manifest_details list;
+    list.digest = digest_of("abc"); // the digest in the document
+    list.children.push_back({image.digest, 500, media_type::oci_manifest, image.platform, {}});
+    details_store::open(folder / "details").value().put(std::vector{image, list}).value();
+    const std::string document = read_file(std::filesystem::path(TEST_DATA_DIR) / "../docs/index.md");
+    const auto blocks = sql_blocks(document.substr(document.find(details_heading)));
+    BOOST_CHECK_GE(blocks.size(), 6u);
+    check_blocks(blocks, folder / "details");
 }
 
 BOOST_AUTO_TEST_CASE(the_view_names_every_media_type)

@@ -1,0 +1,33 @@
+#ifndef REGSWEEP_SRC_CLI_DETAILS_HPP
+#define REGSWEEP_SRC_CLI_DETAILS_HPP
+
+#include "cli/session.hpp"
+#include "regsweep/crawl/details.hpp"
+
+#include <filesystem>
+#include <optional>
+
+namespace regsweep::cli {
+
+/// The details of an index, and what reading them took.
+struct read_details
+{
+    details_store store;
+    std::filesystem::path file; ///< empty for memory
+    details_report report;
+    std::uint64_t forgotten = 0; ///< manifests that no tag leads to any more
+};
+
+/// Reads what the store beside the session's index lacks of `from`, asks again what may have changed, and forgets what
+/// is in no use. Says on standard error what could not be read, and lets the session's status be `exit_partly` then.
+read_details refresh_details(session& s, const index& from);
+
+/// The store, with all that `from` leads to: asks the registry only for what is new. Otherwise as `refresh_details`.
+details_store details_of(session& s, const index& from);
+
+/// `1234567` as `1.2 MiB`, 1,000 bytes and less as `1000 B`.
+std::string human_size(std::uint64_t bytes);
+
+} // namespace regsweep::cli
+
+#endif
