@@ -52,6 +52,7 @@ int bench_delete(session& s, const bench_options& how, load_report into, const l
         return live_line("deletion " + with_commas(now.done) + "/" + with_commas(now.steps), measured.latest());
     });
     const bool interrupted = !done.outcome && done.outcome.error().is(errc::cancelled);
+    into.order = target_order::listed;
     into.deletion = deletion_of(done);
     into.runs.push_back(measured.finish(interrupted));
     if (done.outcome || done.last.run != 0)

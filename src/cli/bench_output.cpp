@@ -54,11 +54,12 @@ void print_line(output& out, std::string label, const std::string& value)
     out << left(std::move(label), 14) << value << "\n";
 }
 
-void print_run(output& out, const load_result& run)
+void print_run(output& out, const load_result& run, bool deletes)
 {
     const auto line = [&](std::string label, const std::string& value) { print_line(out, std::move(label), value); };
     line("connections", std::to_string(run.concurrency) +
                             (run.wanted_rate > 0 ? " at the most, " + rate_text(run.wanted_rate) + " requests/s wanted"
+                             : deletes           ? " at the most, checks and what is kept for the journal among them"
                                                  : ", each asks again when it is answered"));
     line("requests",
          with_commas(run.requests) + " in " + fixed(run.seconds, 2) + " s" +
@@ -176,7 +177,7 @@ void print_text(const session& s, const load_report& report, const load_report* 
     if (report.limit)
         print_limit(out, *report.limit);
     if (report.runs.size() == 1)
-        print_run(out, report.runs.front());
+        print_run(out, report.runs.front(), report.deletion.has_value());
     else if (!report.runs.empty())
         print_levels(out, report.runs);
     if (earlier != nullptr)

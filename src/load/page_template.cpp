@@ -232,7 +232,8 @@ function failures(run) { return Object.entries(run.failures).map(([k, n]) => `${
 
 const when = (r) => new Date(r.started_at * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC";
 page.append(make("h1", {}, "Load on " + report.registry));
-page.append(make("p", { class: "quiet" }, `${report.mix} \u00b7 ${report.order} order, seed ${report.seed} \u00b7 ` +
+page.append(make("p", { class: "quiet" }, (report.deletion ? "deletions of a plan" :
+  `${report.mix} \u00b7 ${report.order} order, seed ${report.seed}`) + " \u00b7 " +
   `${report.threads} thread${report.threads === 1 ? "" : "s"} \u00b7 ${when(report)}` +
   (runs.some((r) => r.interrupted) ? " \u00b7 interrupted" : "")));
 if (report.deletion) {

@@ -351,6 +351,25 @@ BOOST_AUTO_TEST_CASE(tells_what_there_is_where_the_registry_allows_none)
     BOOST_TEST(count_tags(*this, repository) == 20U);
 }
 
+BOOST_AUTO_TEST_CASE(shows_what_there_is_at_an_interrupt_and_keeps_it_in_the_journal)
+{
+    auto args = deletion({"--output", "json", "--rate", "2"});
+    args.insert(args.end(), {"-reg", address, "-c", index()});
+    process load(planned::home.command(args));
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (deletes() < 1 && std::chrono::steady_clock::now() < end)
+        BOOST_TEST_REQUIRE(!load.wait_for_end(5ms), load.err());
+    load.signal(SIGINT);
+    const auto done = load.wait(20s);
+    BOOST_TEST(done.exit_code == 130, done.err);
+    const auto report = boost::json::parse(done.out);
+    BOOST_TEST(report.at("runs").at(0).at("interrupted").as_bool());
+    BOOST_TEST(number(report.at("runs").at(0), "requests") <= deletes());
+    BOOST_TEST(number(report.at("deletion"), "run") == 1U);
+    BOOST_TEST(number(report.at("deletion"), "settled") < 20U);
+    BOOST_TEST(done.err.find("regsweep restore 1") != std::string::npos, done.err);
+}
+
 BOOST_AUTO_TEST_CASE(is_refused_without_plan_and_consent)
 {
     const auto refused = [&](std::vector<std::string> args) {
