@@ -12,8 +12,8 @@ namespace {
 using namespace regsweep::cli;
 
 constexpr std::array commands = {add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags,
-                                 add_du,      add_inspect,         add_remove_repos,   add_remove_tags, add_apply,
-                                 add_journal, add_restore,         add_bench};
+                                 add_du,      add_inspect,         add_remove_repos,   add_remove_tags, add_prune,
+                                 add_apply,   add_journal,         add_restore,        add_bench};
 
 // How many letters have to be changed, added or taken away to make one word of the other.
 std::size_t distance(std::string_view a, std::string_view b)

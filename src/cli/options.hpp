@@ -74,6 +74,7 @@ command_runner add_du(CLI::App& app, CLI::App*& subcommand);
 command_runner add_inspect(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand);
+command_runner add_prune(CLI::App& app, CLI::App*& subcommand);
 command_runner add_apply(CLI::App& app, CLI::App*& subcommand);
 command_runner add_journal(CLI::App& app, CLI::App*& subcommand);
 command_runner add_restore(CLI::App& app, CLI::App*& subcommand);

@@ -17,8 +17,9 @@ namespace json = boost::json;
 const fs::path root = fs::path(TEST_DATA_DIR).parent_path();
 
 const std::vector<std::string> commands = {
-    "refresh",      "list-repo-names", "list-tag-names", "query-repos", "query-tags",    "du",      "inspect",
-    "remove-repos", "remove-tags",     "apply",          "journal",     "journal prune", "restore", "bench",
+    "refresh", "list-repo-names", "list-tag-names", "query-repos", "query-tags",
+    "du",      "inspect",         "remove-repos",   "remove-tags", "prune",
+    "apply",   "journal",         "journal prune",  "restore",     "bench",
 };
 
 std::vector<std::string> words(const std::string& text, const std::string& separators)
@@ -242,6 +243,8 @@ BOOST_AUTO_TEST_CASE(the_commands_of_the_readme_parse)
     const shell in(registry.address());
     write_file(in.file("repos.txt"), "web\nteam/api\n");
     write_file(in.file("password.txt"), "secret\n");
+    fs::copy_file(root / "examples" / "policies" / "branches.yml", in.file("policy.yml"));
+    write_file(in.file("in-use.txt"), registry.address() + "/web:1.2 docker.io/library/nginx\n");
     std::size_t count = 0;
     for (const auto& example : blocks(root / "README.md")) {
         if (example.language != "sh")
