@@ -51,52 +51,84 @@ bool mentions_manifests(std::string_view body)
     return std::search(body.begin(), body.end(), name.begin(), name.end(), same) != body.end();
 }
 
-// Reads the children of one index; notes them, and which of them may be indexes to be read too.
-awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases, const std::string& repository,
-                                   const digest& id, live_state& into, std::vector<digest>& more)
+// Notes what an index lists, and which of that may be indexes to be read too.
+result<void> note_index(const std::string& repository, const manifest& found, live_state& into,
+                        std::vector<digest>& more)
 {
-    auto lease = co_await leases.get();
-    auto found = co_await registry.get_manifest(repository, id.to_string(), lease.buffers());
-    if (!found)
-        co_return found.error();
-    if (!*found)
-        co_return result<void>(); // deleted meanwhile: it protects nothing
-    into.types[id] = (*found)->type;
-    auto children = parse_children((*found)->body);
+    into.types[found.digest] = found.type;
+    auto children = parse_children(found.body);
     if (!children) {
-        if ((*found)->type == media_type::unknown && !mentions_manifests((*found)->body))
-            co_return result<void>(); // no index, whatever else it is
+        if (found.type == media_type::unknown && !mentions_manifests(found.body))
+            return {}; // no index, whatever else it is
         error e = children.error();
-        e.request = "GET " + repository + "@" + id.to_string();
-        co_return e;
+        e.request = "GET " + repository + "@" + found.digest.to_string();
+        return e;
     }
-    if (children->empty() && !is_index((*found)->type))
-        co_return result<void>();
-    auto& list = into.indexes[id];
+    if (children->empty() && !is_index(found.type))
+        return {};
+    auto& list = into.indexes[found.digest];
     for (const auto& child : *children) {
         list.push_back(child.digest);
         into.types.emplace(child.digest, child.type);
         if (may_be_index(child.type))
             more.push_back(child.digest);
     }
-    co_return result<void>();
+    return {};
+}
+
+awaitable<result<void>> read_index(registry_client& registry, lease_pool& leases, const std::string& repository,
+                                   const digest& id, const manifest_shelf* shelf, live_state& into,
+                                   std::vector<digest>& more)
+{
+    if (const manifest* known = shelf != nullptr ? shelf->find(id) : nullptr)
+        co_return note_index(repository, *known, into, more);
+    auto lease = co_await leases.get();
+    auto found = co_await registry.get_manifest(repository, id.to_string(), lease.buffers());
+    if (!found)
+        co_return found.error();
+    if (!*found)
+        co_return result<void>(); // deleted meanwhile: it protects nothing
+    co_return note_index(repository, **found, into, more);
+}
+
+// Of each step one tag, whose manifest is the step's unless the tag has moved.
+std::unordered_set<std::string_view> first_tags(std::span<const plan_step> steps)
+{
+    std::unordered_set<std::string_view> out;
+    for (const plan_step& step : steps)
+        if (!step.tags.empty())
+            out.insert(step.tags.front());
+    return out;
 }
 
 } // namespace
 
 awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                        std::size_t at_once, std::string repository, std::span<const plan_step> steps)
+                                        std::size_t at_once, std::string repository, std::span<const plan_step> steps,
+                                        manifest_shelf* shelf)
 {
     auto tags = co_await read_tags(registry, leases, page_size, repository);
     if (!tags)
         co_return tags.error();
     live_state live;
     std::optional<error> failure;
+    const auto to_keep = shelf != nullptr ? first_tags(steps) : std::unordered_set<std::string_view>();
     auto resolve = [&](std::size_t i) -> awaitable<void> {
         if (failure)
             co_return;
         const std::string tag((*tags)[i]);
         auto lease = co_await leases.get();
+        if (to_keep.contains(tag) && shelf->has_room()) {
+            auto whole = co_await registry.get_manifest(repository, tag, lease.buffers());
+            if (whole && *whole) {
+                live.tags.emplace(tag, (*whole)->digest);
+                live.types.insert_or_assign((*whole)->digest, (*whole)->type);
+                shelf->put(**std::move(whole));
+            }
+            // What cannot be kept can be looked at perhaps: the step fails then, not the repository.
+            if (whole)
+                co_return;
+        }
         auto found = co_await registry.resolve(repository, tag, lease.buffers());
         if (!found && !failure)
             failure = found.error();
@@ -120,7 +152,7 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
     while (!round.empty() && !failure) {
         std::vector<digest> more;
         auto read = [&](std::size_t i) -> awaitable<void> {
-            auto done = co_await read_index(registry, leases, repository, round[i], live, more);
+            auto done = co_await read_index(registry, leases, repository, round[i], shelf, live, more);
             if (!done && !failure)
                 failure = done.error();
         };

@@ -6,7 +6,9 @@
 #include "sweep/parallel.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace regsweep {
@@ -62,6 +64,50 @@ private:
     std::vector<std::unique_ptr<registry_buffers>> spare_;
 };
 
+/// Manifests that were read while a repository was looked at, so that they need not be read again to be journaled.
+/// All shelves of a sweep share one room; what does not fit is read again later.
+class manifest_shelf
+{
+public:
+    explicit manifest_shelf(std::size_t& room) noexcept : room_(&room) {} ///< bytes, must outlive it
+    ~manifest_shelf() { clear(); }
+    manifest_shelf(const manifest_shelf&) = delete;
+    manifest_shelf& operator=(const manifest_shelf&) = delete;
+
+    bool has_room() const noexcept { return *room_ != 0; }
+    void put(manifest what)
+    {
+        const std::size_t size = size_of(what);
+        if (size <= *room_ && kept_.try_emplace(what.digest, std::move(what)).second)
+            *room_ -= size;
+    }
+    const manifest* find(const digest& id) const
+    {
+        const auto place = kept_.find(id);
+        return place == kept_.end() ? nullptr : &place->second;
+    }
+    std::optional<manifest> take(const digest& id)
+    {
+        auto node = kept_.extract(id);
+        if (node.empty())
+            return std::nullopt;
+        *room_ += size_of(node.mapped());
+        return std::move(node.mapped());
+    }
+    void clear() noexcept
+    {
+        for (const auto& [id, what] : kept_)
+            *room_ += size_of(what);
+        kept_.clear();
+    }
+
+private:
+    static std::size_t size_of(const manifest& what) noexcept { return what.body.size() + 2 * sizeof(manifest); }
+
+    std::size_t* room_;
+    std::unordered_map<digest, manifest> kept_;
+};
+
 /// A repository as it is now, with what else was learnt on the way.
 struct live_state : live_repository
 {
@@ -70,10 +116,11 @@ struct live_state : live_repository
 
 /// Reads what a repository holds now: every tag with its digest, and every index manifest that a tag or step names
 /// with the manifests it lists, nested ones too. An unknown repository is an empty one. Fails if anything cannot be
-/// read, since what is not known cannot be protected.
+/// read, since what is not known cannot be protected. The manifests of the steps' tags are put on the shelf, if there
+/// is one.
 http::awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
                                               std::size_t at_once, std::string repository,
-                                              std::span<const plan_step> steps);
+                                              std::span<const plan_step> steps, manifest_shelf* shelf);
 
 } // namespace regsweep
 

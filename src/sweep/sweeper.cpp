@@ -189,7 +189,7 @@ awaitable<result<void>> sweeper::impl::check(repository_sweep& home)
 {
     const auto begin = http::clock::now();
     auto read = co_await read_live(registry, leases, options.page_size, options.concurrency,
-                                   home.steps.front().repository, home.steps);
+                                   home.steps.front().repository, home.steps, home.checked ? nullptr : &home.shelf);
     if (!read)
         co_return read.error();
     home.live = *std::move(read);
@@ -229,7 +229,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
 {
     if (stopping())
         co_return;
-    repository_sweep home(steps);
+    repository_sweep home(steps, shelf_room);
     if (options.verify) {
         const auto read = co_await check(home);
         if (!read && read.error().is(errc::cancelled))
@@ -315,16 +315,19 @@ awaitable<void> sweeper::impl::prepare(work_item& item)
     if (stopping())
         co_return;
     const plan_step& step = *item.step;
-    auto lease = co_await leases.get();
-    auto found = co_await registry.get_manifest(step.repository, step.id.to_string(), lease.buffers());
-    if (!found) {
-        if (found.error().is(errc::cancelled))
-            co_return fail_for_good(found.error());
-        co_return done(item, journal_state::failed, "its manifest could not be kept: " + found.error().message());
+    item.content = item.home->shelf.take(step.id);
+    if (!item.content) {
+        auto lease = co_await leases.get();
+        auto found = co_await registry.get_manifest(step.repository, step.id.to_string(), lease.buffers());
+        if (!found) {
+            if (found.error().is(errc::cancelled))
+                co_return fail_for_good(found.error());
+            co_return done(item, journal_state::failed, "its manifest could not be kept: " + found.error().message());
+        }
+        if (!*found)
+            co_return done(item, journal_state::gone);
+        item.content = *std::move(*found);
     }
-    if (!*found)
-        co_return done(item, journal_state::gone);
-    item.content = *std::move(*found);
     if (!item.home->checked)
         item.tags = step.tags;
     else if (const auto now = item.home->tags_of.find(step.id); now != item.home->tags_of.end())

@@ -15,12 +15,13 @@ namespace regsweep {
 /// What the steps of one repository share while they are carried out.
 struct repository_sweep
 {
-    explicit repository_sweep(std::span<const plan_step> all) : steps(all) {}
+    repository_sweep(std::span<const plan_step> all, std::size_t& shelf_room) : steps(all), shelf(shelf_room) {}
 
     std::span<const plan_step> steps;
     // What the last look at the registry has found; nothing without verification.
     bool checked = false;
     live_state live;
+    manifest_shelf shelf;
     std::vector<step_verdict> verdicts; // one a step
     std::unordered_map<digest, std::vector<std::string>> tags_of;
     http::clock::time_point read_at{};
@@ -127,6 +128,7 @@ struct sweeper::impl
     http::client client;
     registry_client registry;
     lease_pool leases;
+    std::size_t shelf_room = std::size_t{64} << 20; // bytes of all repositories' shelves
     http::rate_limiter deletes;
     semaphore slots{1}; // who waits for the next delete's moment: one, so that a stop need wake only one
     sleeper slot_bed{context.get_executor()};

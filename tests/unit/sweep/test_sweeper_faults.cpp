@@ -93,7 +93,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_kept_is_not_deleted)
     sweeping s;
     const plan what = s.fill("a", 4);
     const auto lost = what.steps[1].id.to_string();
-    s.registry.add_rule("GET", lost, fake_action::answer(500));
+    const auto refuse = [&](const fake_action& action) {
+        s.registry.add_rule("GET", lost, action);
+        s.registry.add_rule("GET", "/v2/a/manifests/" + what.steps[1].tags[0], action);
+    };
+    refuse(fake_action::answer(500));
     auto report = s.sweep(what).value();
     BOOST_TEST(report.removed == 3U);
     BOOST_TEST(report.failed.size() == 1U);
@@ -102,7 +106,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_kept_is_not_deleted)
     // Bytes that are not those of the digest are as bad as none.
     fake_action other;
     other.body = "{}";
-    s.registry.add_rule("GET", lost, other);
+    refuse(other);
     report = s.sweep(what).value();
     BOOST_TEST(report.removed == 0U);
     BOOST_TEST(report.failed.size() == 1U);
