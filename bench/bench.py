@@ -257,6 +257,24 @@ def bench_plan(options, folder, note):
     note("peak", "the same, peak memory", peak / 1024, "MiB", "<= 300", 0, "less")
 
 
+def bench_prune(options, folder, note):
+    """A large plan that a policy makes."""
+    repositories = options.size(1000, 20)
+    policy = os.path.join(folder, "policy.yml")
+    with open(policy, "w") as f:
+        f.write("version: 1\nmax_remove: 100%\nprotect: [latest]\nrules:\n"
+                "- keep: {newest: 10, order: version, group_by: '^([0-9]+)[.]'}\n"
+                "- keep: {semver: '>=100000'}\n- remove: {regex: '[0-9.]+'}\n")
+    server, address = fake(options, "--repos", str(repositories), "--tags", "1000")
+    with server:
+        index = os.path.join(folder, "prune.db")
+        crawl(options, address, index)
+        wall, _, peak, _ = run([options.regsweep, "prune", "-reg", address, "-c", index, "--no-refresh", "--policy",
+                                policy, "--output", "json", "--plan-out", os.path.join(folder, "prune.json")])
+    note("time", f"{repositories * 1000:,} tags decided about by a policy and written", wall, "s", "<= 5", better="less")
+    note("peak", "the same, peak memory", peak / 1024, "MiB", "<= 400", 0, "less")
+
+
 def bench_adaptive(options, folder, note):
     """What adaptive concurrency finds by itself."""
     registry = Registry(folder)

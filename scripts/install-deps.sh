@@ -10,7 +10,8 @@ build_packages=(
   libcli11-dev libpcre2-dev libsqlite3-dev libssl-dev zlib1g-dev libyaml-cpp-dev
 )
 test_packages=(
-  docker-registry skopeo nginx-light apache2 apache2-utils tinyproxy wrk jq sqlite3 python3 openssl
+  docker-registry skopeo nginx-light apache2 apache2-utils tinyproxy wrk jq sqlite3 openssl
+  python3 python3-yaml python3-jsonschema
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev man-db iproute2 procps
 )
 bench_packages=(libbenchmark-dev linux-perf valgrind)
