@@ -1,3 +1,4 @@
+#include "regsweep/core/names.hpp"
 #include "regsweep/select/matcher.hpp"
 #include "regsweep/select/version.hpp"
 
@@ -77,5 +78,15 @@ void match_regex(benchmark::State& state)
     match_all(state, {}, {R"(\d+\.\d+\.\d+-rc\d$)"});
 }
 BENCHMARK(match_regex)->Unit(benchmark::kMicrosecond);
+
+void match_glob(benchmark::State& state)
+{
+    const auto tags = some_tags(10000);
+    for (auto _ : state)
+        for (const auto& tag : tags)
+            benchmark::DoNotOptimize(regsweep::glob_match("1?.*-rc[0-9]", tag));
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(tags.size()));
+}
+BENCHMARK(match_glob)->Unit(benchmark::kMicrosecond);
 
 } // namespace
