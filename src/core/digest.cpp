@@ -1,19 +1,31 @@
 #include "regsweep/core/digest.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+
+#include <array>
 
 namespace regsweep {
 namespace {
 
-int nibble(char c) noexcept
+// The value of a hexadecimal digit, 0xff for anything else: a crawl reads 64 of them for every tag.
+constexpr std::array<std::uint8_t, 256> nibbles = [] {
+    std::array<std::uint8_t, 256> out{};
+    out.fill(0xff);
+    for (std::uint8_t i = 0; i != 16; ++i)
+        out[static_cast<unsigned char>("0123456789abcdef"[i])] =
+            out[static_cast<unsigned char>("0123456789ABCDEF"[i])] = i;
+    return out;
+}();
+
+std::uint8_t nibble(char c) noexcept
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return nibbles[static_cast<unsigned char>(c)];
+}
+
+// Looking an algorithm up takes OpenSSL longer than hashing a manifest: done once, kept for the process's life.
+const EVP_MD* algorithm_named(const char* name)
+{
+    return EVP_MD_fetch(nullptr, name, nullptr);
 }
 
 } // namespace
@@ -29,13 +41,15 @@ result<digest> digest::parse(std::string_view text)
     else
         return error(errc::bad_digest,
                      "'" + printable(text, 160) + "' is neither sha256:<64 hex> nor sha512:<128 hex>");
+    unsigned wrong = 0;
     for (std::size_t i = 0; i != out.size_; ++i) {
-        const int high = nibble(hex[2 * i]);
-        const int low = nibble(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return error(errc::bad_digest, "'" + printable(text, 160) + "' is not hexadecimal");
-        out.bytes_[i] = static_cast<unsigned char>(high * 16 + low);
+        const unsigned high = nibble(hex[2 * i]);
+        const unsigned low = nibble(hex[2 * i + 1]);
+        wrong |= high | low;
+        out.bytes_[i] = static_cast<unsigned char>(high << 4U | (low & 15U));
     }
+    if (wrong > 15)
+        return error(errc::bad_digest, "'" + printable(text, 160) + "' is not hexadecimal");
     return out;
 }
 
@@ -51,15 +65,13 @@ result<digest> digest::from_bytes(std::span<const unsigned char> raw)
 
 digest digest::of(std::string_view content, algorithm how)
 {
+    static const EVP_MD* const sha256 = algorithm_named("SHA256");
+    static const EVP_MD* const sha512 = algorithm_named("SHA512");
     digest out;
-    const auto* data = reinterpret_cast<const unsigned char*>(content.data());
-    if (how == algorithm::sha512) {
-        out.size_ = 64;
-        SHA512(data, content.size(), out.bytes_.data());
-    } else {
-        out.size_ = 32;
-        SHA256(data, content.size(), out.bytes_.data());
-    }
+    out.size_ = how == algorithm::sha512 ? 64 : 32;
+    const EVP_MD* const with = how == algorithm::sha512 ? sha512 : sha256;
+    if (EVP_Digest(content.data(), content.size(), out.bytes_.data(), nullptr, with, nullptr) != 1)
+        throw failure(error(errc::io, "OpenSSL cannot compute a digest; check its configuration"));
     return out;
 }
 

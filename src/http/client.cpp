@@ -349,7 +349,8 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
 {
     impl& self = *impl_;
     endpoint* target = &to;
-    request current = rq;
+    const request* current = &rq;
+    std::optional<request> redirected;
     unsigned redirects = 0;
     bool has_turn = rq.has_turn;
     std::uint64_t served = self.served;
@@ -361,7 +362,7 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                 co_return ready;
         }
         has_turn = false;
-        auto done = co_await self.attempt(*target, current, rs);
+        auto done = co_await self.attempt(*target, *current, rs);
         std::optional<std::chrono::milliseconds> wanted;
         if (done) {
             self.heed(rs);
@@ -372,12 +373,14 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                                         printable(rs.header("location")),
                                     std::string(to_string(rq.verb)) + " " + rq.target);
                 endpoint* const before = target;
-                auto next = self.redirect_target(target, current, rs);
+                auto next = self.redirect_target(target, *current, rs);
                 if (!next)
                     co_return next.error();
-                current.target = *std::move(next);
+                redirected = *current;
+                redirected->target = *std::move(next);
                 if (target != before)
-                    current.authorization = {};
+                    redirected->authorization = {};
+                current = &*redirected;
                 --attempt;
                 continue;
             }
@@ -394,12 +397,12 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
             }
             wanted = parse_retry_after(rs.header("retry-after"), std::chrono::system_clock::now());
         } else if (!retry_policy::transient(done.error())) {
-            co_return of_request(done.error(), current);
+            co_return of_request(done.error(), *current);
         }
         const auto delay = self.policy.delay(attempt, wanted);
         if (!delay || self.cancelled) {
             if (!done)
-                co_return of_request(done.error(), current);
+                co_return of_request(done.error(), *current);
             co_return done;
         }
         ++self.stats.retries;

@@ -331,11 +331,11 @@ auto index::impl::apply(Change change) -> decltype(change())
 {
     if (const auto ready = open_for_writing(); !ready)
         return ready.error();
-    if (const auto begun = db.execute(grouped ? "SAVEPOINT change" : "BEGIN IMMEDIATE"); !begun)
+    if (const auto begun = db.run(grouped ? "SAVEPOINT change" : "BEGIN IMMEDIATE"); !begun)
         return begun.error();
     auto done = change();
     if (done) {
-        const auto committed = db.execute(grouped ? "RELEASE change" : "COMMIT");
+        const auto committed = db.run(grouped ? "RELEASE change" : "COMMIT");
         if (committed)
             return done;
         done = committed.error();

@@ -94,6 +94,12 @@ public:
 
     bool is_open() const noexcept { return state_ != nullptr; }
     result<void> execute(const char* sql);
+    /// One statement without result, kept prepared under its address as `cached` does.
+    result<void> run(const char* sql)
+    {
+        auto prepared = cached(sql);
+        return prepared ? prepared->run() : result<void>(prepared.error());
+    }
     result<void> execute(const std::string& sql) { return execute(sql.c_str()); }
     result<statement> prepare(const char* sql);
     /// A statement kept prepared. `sql` must be a literal; nested uses of one text get statements of their own.

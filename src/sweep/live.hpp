@@ -40,7 +40,8 @@ public:
 
     http::awaitable<lease> get()
     {
-        co_await permits_.acquire();
+        if (!permits_.try_acquire())
+            co_await permits_.acquire();
         ++out_;
         if (spare_.empty())
             co_return lease(*this, std::make_unique<registry_buffers>());

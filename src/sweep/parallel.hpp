@@ -40,12 +40,18 @@ class semaphore
 public:
     explicit semaphore(std::size_t permits) : free_(permits) {}
 
+    /// Takes a permit if that needs no waiting.
+    bool try_acquire() noexcept
+    {
+        if (free_ == 0)
+            return false;
+        --free_;
+        return true;
+    }
     http::awaitable<void> acquire()
     {
-        if (free_ != 0) {
-            --free_;
+        if (try_acquire())
             co_return;
-        }
         sleeper bed(co_await boost::asio::this_coro::executor);
         waiting_.push_back(&bed);
         co_await sleep_until_woken(bed); // the permit is handed over

@@ -283,8 +283,16 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
     items.reserve(steps.size());
     for (const plan_step* step : steps)
         items.push_back({step, &home});
-    auto fetch = [&](std::size_t i) -> awaitable<void> { co_await prepare(items[i]); };
-    co_await for_each_parallel(items.size(), options.concurrency, fetch);
+    std::vector<work_item*> to_fetch;
+    for (auto& item : items) {
+        item.content = home.shelf.take(item.step->id);
+        if (item.content)
+            make_ready(item);
+        else
+            to_fetch.push_back(&item);
+    }
+    auto fetch = [&](std::size_t i) -> awaitable<void> { co_await prepare(*to_fetch[i]); };
+    co_await for_each_parallel(to_fetch.size(), options.concurrency, fetch);
     std::vector<journal_intent> intents;
     std::vector<work_item*> ready;
     for (auto& item : items) {
@@ -315,19 +323,23 @@ awaitable<void> sweeper::impl::prepare(work_item& item)
     if (stopping())
         co_return;
     const plan_step& step = *item.step;
-    item.content = item.home->shelf.take(step.id);
-    if (!item.content) {
-        auto lease = co_await leases.get();
-        auto found = co_await registry.get_manifest(step.repository, step.id.to_string(), lease.buffers());
-        if (!found) {
-            if (found.error().is(errc::cancelled))
-                co_return fail_for_good(found.error());
-            co_return done(item, journal_state::failed, "its manifest could not be kept: " + found.error().message());
-        }
-        if (!*found)
-            co_return done(item, journal_state::gone);
-        item.content = *std::move(*found);
+    auto lease = co_await leases.get();
+    auto found = co_await registry.get_manifest(step.repository, step.id.to_string(), lease.buffers());
+    if (!found) {
+        if (found.error().is(errc::cancelled))
+            co_return fail_for_good(found.error());
+        co_return done(item, journal_state::failed, "its manifest could not be kept: " + found.error().message());
     }
+    if (!*found)
+        co_return done(item, journal_state::gone);
+    item.content = *std::move(*found);
+    make_ready(item);
+}
+
+// What else the journal keeps of a step whose manifest is there.
+void sweeper::impl::make_ready(work_item& item)
+{
+    const plan_step& step = *item.step;
     if (!item.home->checked)
         item.tags = step.tags;
     else if (const auto now = item.home->tags_of.find(step.id); now != item.home->tags_of.end())
@@ -360,8 +372,6 @@ journal_intent sweeper::impl::intent_of(work_item& item) const
 
 awaitable<void> sweeper::impl::wait_for_delete_slot()
 {
-    if (!deletes.limited())
-        co_return;
     co_await slots.acquire();
     const permit held(slots);
     if (stopping())
@@ -371,36 +381,40 @@ awaitable<void> sweeper::impl::wait_for_delete_slot()
         co_await sleep_until_woken(slot_bed, slot);
 }
 
-// A step may have waited long for its turn: looks again then. Settles it where it may not be carried out any more.
-awaitable<bool> sweeper::impl::still_allowed(work_item& item)
+bool sweeper::impl::too_old(const repository_sweep& home) const
+{
+    return home.checked && http::clock::now() - home.read_at >
+                               std::max<http::clock::duration>(options.check_again, check_share * home.read_for);
+}
+
+// A step has waited long for its turn: looks at its repository again. Settles it where that cannot be done.
+awaitable<bool> sweeper::impl::look_again(work_item& item)
 {
     repository_sweep& home = *item.home;
-    const auto too_old = [&] {
-        return http::clock::now() - home.read_at >
-               std::max<http::clock::duration>(options.check_again, check_share * home.read_for);
-    };
-    if (!home.checked)
+    co_await home.reading.acquire();
+    const permit held(home.reading);
+    if (!too_old(home))
         co_return true;
-    if (too_old()) {
-        co_await home.reading.acquire();
-        const permit held(home.reading);
-        if (too_old()) {
-            const auto read = co_await check(home);
-            if (!read && read.error().is(errc::cancelled)) {
-                fail_for_good(read.error());
-                not_attempted(item);
-                co_return false;
-            }
-            if (!read) {
-                done(item, journal_state::failed, "it could not be checked again: " + read.error().message());
-                co_return false;
-            }
-        }
+    const auto read = co_await check(home);
+    if (!read && read.error().is(errc::cancelled)) {
+        fail_for_good(read.error());
+        not_attempted(item);
+    } else if (!read) {
+        done(item, journal_state::failed, "it could not be checked again: " + read.error().message());
     }
+    co_return read.has_value();
+}
+
+// By the last look at its repository. Settles a step that may not be carried out any more.
+bool sweeper::impl::still_allowed(work_item& item)
+{
+    const repository_sweep& home = *item.home;
+    if (!home.checked)
+        return true;
     const step_verdict& said = home.verdict_of(*item.step);
     if (!said.go()) {
         leave_alone(item, said.text());
-        co_return false;
+        return false;
     }
     // What the journal does not have could not be restored.
     const auto now = home.tags_of.find(item.step->id);
@@ -408,16 +422,21 @@ awaitable<bool> sweeper::impl::still_allowed(work_item& item)
                       !std::includes(item.tags.begin(), item.tags.end(), now->second.begin(), now->second.end());
     if (more)
         leave_alone(item, "its tags have changed since they were journaled; ask for it again");
-    co_return !more;
+    return !more;
 }
 
 awaitable<void> sweeper::impl::remove(work_item& item)
 {
-    co_await wait_for_delete_slot();
+    if (deletes.limited())
+        co_await wait_for_delete_slot();
     if (stopping())
         co_return not_attempted(item);
-    const bool allowed = co_await still_allowed(item);
-    if (!allowed)
+    if (too_old(*item.home)) {
+        const bool looked = co_await look_again(item);
+        if (!looked)
+            co_return;
+    }
+    if (!still_allowed(item))
         co_return;
     auto lease = co_await leases.get();
     if (stopping())

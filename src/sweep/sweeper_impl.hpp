@@ -82,8 +82,11 @@ struct sweeper::impl
     http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_sweep& home);
     http::awaitable<void> carry_out_group(std::span<const plan_step* const> steps, repository_sweep& home);
     http::awaitable<void> prepare(work_item& item);
+    void make_ready(work_item& item);
     journal_intent intent_of(work_item& item) const;
-    http::awaitable<bool> still_allowed(work_item& item);
+    bool too_old(const repository_sweep& home) const;
+    http::awaitable<bool> look_again(work_item& item);
+    bool still_allowed(work_item& item);
     http::awaitable<void> wait_for_delete_slot();
     http::awaitable<void> remove(work_item& item);
     http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);

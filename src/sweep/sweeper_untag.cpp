@@ -25,7 +25,8 @@ awaitable<void> sweeper::impl::untag(work_item& item)
 {
     const plan_step& step = *item.step;
     const std::string& tag = step.tags.front();
-    co_await wait_for_delete_slot();
+    if (deletes.limited())
+        co_await wait_for_delete_slot();
     auto lease = co_await leases.get();
     if (way == untag_way::unknown) {
         co_await finding_way.acquire();
