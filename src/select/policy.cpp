@@ -235,6 +235,7 @@ private:
         if (node.kind != yaml_kind::list)
             fail(node, "expected a list of rules, each beginning with '- ', found " + found_text(node));
         std::vector<retention_rule> out;
+        out.reserve(node.items.size());
         for (const auto& item : node.items)
             out.push_back(rule(item));
         return out;

@@ -279,7 +279,7 @@ private:
         compiled_rule& rule = rules_[number];
         if (!rule.rule().when.untagged)
             return false;
-        const auto here = rule.has_repository(of_.name);
+        auto here = rule.has_repository(of_.name);
         if (!here || !*here)
             return here;
         const answer facts = rule.has_facts(facts_, m);
