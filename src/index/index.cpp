@@ -248,9 +248,9 @@ result<std::optional<digest>> index::find(std::string_view repository, std::stri
     return impl_->find(repository, tag);
 }
 
-result<std::uint64_t> index::remove_digest(std::string_view repository, const digest& d)
+result<std::uint64_t> index::remove_digests(std::string_view repository, std::span<const digest> which)
 {
-    return impl_->apply([&] { return impl_->remove(repository, d); });
+    return impl_->apply([&] { return impl_->remove(repository, which); });
 }
 
 result<void> index::remove_tag(std::string_view repository, std::string_view tag)
@@ -429,7 +429,7 @@ result<void> index::impl::put(std::string_view repository, std::string_view tag,
     return *known ? result<void>() : count_digests(1);
 }
 
-result<std::uint64_t> index::impl::remove(std::string_view repository, const digest& d)
+result<std::uint64_t> index::impl::remove(std::string_view repository, std::span<const digest> which)
 {
     auto query = db.cached("SELECT id FROM repository WHERE name = ?1");
     if (!query)
@@ -443,21 +443,28 @@ result<std::uint64_t> index::impl::remove(std::string_view repository, const dig
     auto remove = db.cached("DELETE FROM tag INDEXED BY tag_digest WHERE digest = ?1 AND repository_id = ?2");
     if (!remove)
         return remove.error();
-    if (const auto done = remove->bind(1, d.bytes()).bind(2, id).run(); !done)
-        return done.error();
-    const int removed = db.changes();
-    if (removed == 0)
-        return std::uint64_t{0};
-    if (const auto done = count_tags(id, -removed); !done)
-        return done.error();
-    const result<bool> left = in_use(d);
-    if (!left)
-        return left.error();
-    if (!*left) {
-        if (const auto done = count_digests(-1); !done)
+    int tags = 0;
+    int unused = 0;
+    for (const digest& d : which) {
+        if (const auto done = remove->bind(1, d.bytes()).bind(2, id).run(); !done)
             return done.error();
+        const int removed = db.changes();
+        if (removed == 0)
+            continue;
+        tags += removed;
+        const result<bool> left = in_use(d);
+        if (!left)
+            return left.error();
+        unused += *left ? 0 : 1;
     }
-    return static_cast<std::uint64_t>(removed);
+    if (tags == 0)
+        return std::uint64_t{0};
+    if (const auto done = count_tags(id, -tags); !done)
+        return done.error();
+    if (unused != 0)
+        if (const auto done = count_digests(-unused); !done)
+            return done.error();
+    return static_cast<std::uint64_t>(tags);
 }
 
 result<void> index::impl::remove_one(std::string_view repository, std::string_view tag)

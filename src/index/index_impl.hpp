@@ -24,7 +24,7 @@ struct index::impl
     /// Makes `db` fit for changes.
     result<void> open_for_writing();
     result<void> put(std::string_view repository, std::string_view tag, const digest& d, media_type type);
-    result<std::uint64_t> remove(std::string_view repository, const digest& d);
+    result<std::uint64_t> remove(std::string_view repository, std::span<const digest> which);
     result<void> remove_one(std::string_view repository, std::string_view tag);
     result<std::int64_t> find_or_add(std::string_view repository);
     result<void> count_tags(std::int64_t repository, std::int64_t more);

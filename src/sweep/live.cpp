@@ -12,6 +12,8 @@ namespace {
 
 using http::awaitable;
 
+constexpr std::size_t tags_at_once = 1024; // resolved before it is asked again how many requests there may be
+
 awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& leases, unsigned page_size,
                                        const std::string& repository)
 {
@@ -104,8 +106,8 @@ std::unordered_set<std::string_view> first_tags(std::span<const plan_step> steps
 } // namespace
 
 awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                        std::size_t at_once, std::string repository, std::span<const plan_step> steps,
-                                        manifest_shelf* shelf)
+                                        std::function<std::size_t()> at_once, std::string repository,
+                                        std::span<const plan_step> steps, manifest_shelf* shelf)
 {
     auto tags = co_await read_tags(registry, leases, page_size, repository);
     if (!tags)
@@ -113,10 +115,11 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
     live_state live;
     std::optional<error> failure;
     const auto to_keep = shelf != nullptr ? first_tags(steps) : std::unordered_set<std::string_view>();
+    std::size_t begin = 0;
     auto resolve = [&](std::size_t i) -> awaitable<void> {
         if (failure)
             co_return;
-        const std::string tag((*tags)[i]);
+        const std::string tag((*tags)[begin + i]);
         auto lease = co_await leases.get();
         if (to_keep.contains(tag) && shelf->has_room()) {
             auto whole = co_await registry.get_manifest(repository, tag, lease.buffers());
@@ -137,7 +140,8 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
         live.tags.emplace(tag, (*found)->digest);
         live.types.insert_or_assign((*found)->digest, (*found)->type);
     };
-    co_await for_each_parallel(tags->size(), at_once, resolve);
+    for (; begin < tags->size(); begin += tags_at_once)
+        co_await for_each_parallel(std::min(tags_at_once, tags->size() - begin), at_once(), resolve);
     if (failure)
         co_return *failure;
     std::vector<digest> round;
@@ -156,7 +160,7 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
             if (!done && !failure)
                 failure = done.error();
         };
-        co_await for_each_parallel(round.size(), at_once, read);
+        co_await for_each_parallel(round.size(), at_once(), read);
         std::erase_if(more, [&](const digest& id) { return !seen.insert(id).second; });
         round = std::move(more);
     }

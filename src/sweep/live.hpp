@@ -5,6 +5,7 @@
 #include "regsweep/sweep/plan.hpp"
 #include "sweep/parallel.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -118,9 +119,9 @@ struct live_state : live_repository
 /// Reads what a repository holds now: every tag with its digest, and every index manifest that a tag or step names
 /// with the manifests it lists, nested ones too. An unknown repository is an empty one. Fails if anything cannot be
 /// read, since what is not known cannot be protected. The manifests of the steps' tags are put on the shelf, if there
-/// is one.
+/// is one. `at_once` says now and again how many requests there may be.
 http::awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                              std::size_t at_once, std::string repository,
+                                              std::function<std::size_t()> at_once, std::string repository,
                                               std::span<const plan_step> steps, manifest_shelf* shelf);
 
 } // namespace regsweep

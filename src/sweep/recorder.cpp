@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include <chrono>
+#include <map>
 
 namespace regsweep {
 namespace {
@@ -139,19 +140,22 @@ result<void> recorder::follow(const std::vector<change>& changes)
     auto done = known_->begin();
     if (!done)
         return done;
+    std::map<std::string_view, std::vector<digest>> digests; // to be removed from each repository together
     for (const auto& c : changes) {
-        if (c.what == change::kind::remove_tag) {
+        if (c.what == change::kind::remove_digest)
+            digests[c.repository].push_back(c.digest);
+        else
             done = known_->remove_tag(c.repository, c.tag);
-        } else {
-            const auto removed = known_->remove_digest(c.repository, c.digest);
-            done = removed ? result<void>() : result<void>(removed.error());
-        }
-        if (!done) {
-            known_->rollback();
-            return done;
-        }
+        if (!done)
+            break;
     }
-    return known_->commit();
+    for (auto each = digests.begin(); done && each != digests.end(); ++each)
+        if (const auto removed = known_->remove_digests(each->first, each->second); !removed)
+            done = removed.error();
+    if (done)
+        return known_->commit();
+    known_->rollback();
+    return done;
 }
 
 } // namespace regsweep

@@ -180,7 +180,11 @@ void sweeper::impl::drop(const plan_step& step, std::string why)
 awaitable<void> sweeper::impl::sweep_all(const plan& what)
 {
     const auto groups = by_repository(what);
-    auto each = [&](std::size_t i) -> awaitable<void> { co_await sweep_repository(groups[i]); };
+    auto each = [&](std::size_t i) -> awaitable<void> {
+        ++active;
+        co_await sweep_repository(groups[i]);
+        --active;
+    };
     co_await for_each_parallel(groups.size(), options.concurrency, each);
 }
 
@@ -188,8 +192,9 @@ awaitable<void> sweeper::impl::sweep_all(const plan& what)
 awaitable<result<void>> sweeper::impl::check(repository_sweep& home)
 {
     const auto begin = http::clock::now();
-    auto read = co_await read_live(registry, leases, options.page_size, options.concurrency,
-                                   home.steps.front().repository, home.steps, home.checked ? nullptr : &home.shelf);
+    const std::function<std::size_t()> at_once = [this] { return share(); };
+    auto read = co_await read_live(registry, leases, options.page_size, at_once, home.steps.front().repository,
+                                   home.steps, home.checked ? nullptr : &home.shelf);
     if (!read)
         co_return read.error();
     home.live = *std::move(read);
@@ -292,7 +297,7 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
             to_fetch.push_back(&item);
     }
     auto fetch = [&](std::size_t i) -> awaitable<void> { co_await prepare(*to_fetch[i]); };
-    co_await for_each_parallel(to_fetch.size(), options.concurrency, fetch);
+    co_await for_each_parallel(to_fetch.size(), share(), fetch);
     std::vector<journal_intent> intents;
     std::vector<work_item*> ready;
     for (auto& item : items) {
@@ -314,7 +319,7 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         else
             co_await remove(*ready[i]);
     };
-    co_await for_each_parallel(ready.size(), options.concurrency, act);
+    co_await for_each_parallel(ready.size(), share(), act);
 }
 
 // Reads what the journal keeps of a step.

@@ -5,6 +5,7 @@
 #include "sweep/live.hpp"
 #include "sweep/recorder.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <optional>
@@ -97,6 +98,9 @@ struct sweeper::impl
     void leave_alone(const work_item& item, std::string why);
     void not_attempted(const work_item& item);
     void drop(const plan_step& step, std::string why);
+    // A repository's share of the requests that may be in flight, and one that waits to take the place of an answered
+    // one.
+    std::size_t share() const noexcept { return options.concurrency / std::max<std::size_t>(active, 1) + 1; }
     void step_over() { steps_done.fetch_add(1, std::memory_order_relaxed); }
 
     // sweeper_untag.cpp
@@ -135,6 +139,7 @@ struct sweeper::impl
     http::rate_limiter deletes;
     semaphore slots{1}; // who waits for the next delete's moment: one, so that a stop need wake only one
     sleeper slot_bed{context.get_executor()};
+    std::size_t active = 0; // repositories being swept
     recorder* log = nullptr;
     std::int64_t run_id = 0;
     sweep_report report;

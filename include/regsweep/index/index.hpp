@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,7 +88,12 @@ public:
     result<std::optional<digest>> find(std::string_view repository, std::string_view tag) const;
 
     /// Takes all tags of `repository` that point to `d` out of the index; returns how many.
-    result<std::uint64_t> remove_digest(std::string_view repository, const digest& d);
+    result<std::uint64_t> remove_digest(std::string_view repository, const digest& d)
+    {
+        return remove_digests(repository, {&d, 1});
+    }
+    /// The same for several digests, all or none of them; faster than one by one.
+    result<std::uint64_t> remove_digests(std::string_view repository, std::span<const digest> which);
     /// Takes one tag out; does nothing if it is not there.
     result<void> remove_tag(std::string_view repository, std::string_view tag);
     /// Adds a tag or lets it point to another digest; adds the repository if it is new: as incomplete, for the
