@@ -391,7 +391,7 @@ result<void> details_pump::read_referrers()
         told_ = *before;
     }
     result<void> inner;
-    const auto walked = tags_.for_each_digest([&](const digest& d, std::string_view repository) {
+    const auto ask = [&](const digest& d, std::string_view repository) {
         if (told_ == false)
             return false;
         inner = ask_of_repository(d, repository);
@@ -399,7 +399,10 @@ result<void> details_pump::read_referrers()
         if (inner && !told_ && out_ != 0)
             inner = pump(0);
         return inner.has_value();
-    });
+    };
+    if (told_ == false)
+        return {};
+    const auto walked = again_ ? tags_.for_each_digest(ask) : store_.for_each_unasked(tags_, ask);
     if (!walked || !inner)
         return walked ? inner : walked;
     return pump(0);
@@ -634,17 +637,11 @@ result<bool> details_missing(const index& tags, const details_store& store)
     const auto told = store.tells_referrers();
     if (!told || *told == false)
         return told ? result<bool>(false) : told.error();
-    error failed;
-    const auto walked = tags.for_each_digest([&](const digest& d, std::string_view repository) {
-        const auto asked = store.asked_referrers(repository, d);
-        if (!asked)
-            failed = asked.error();
-        missing = asked && !*asked;
-        return asked && !missing;
+    const auto unasked = store.for_each_unasked(tags, [&](const digest&, std::string_view) {
+        missing = true;
+        return false;
     });
-    if (!walked || failed.code)
-        return walked ? failed : walked.error();
-    return missing;
+    return unasked ? result<bool>(missing) : unasked.error();
 }
 
 struct details_crawler::impl

@@ -102,7 +102,6 @@ FROM manifest m JOIN content c ON c.id = m.id JOIN platform p ON p.id = m.platfo
 JOIN text t ON t.id = m.media_type_id JOIN text a ON a.id = m.artifact_type_id;
 )";
 
-// 64 MiB of cache: digests are put in no order, and their index is large.
 constexpr const char* details_pragmas = "PRAGMA cache_size=-65536; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE";
 
 result<void> create_details(connection& db)
@@ -258,15 +257,6 @@ result<digest> details_store::impl::digest_at(std::int64_t row) const
 result<bool> details_store::impl::knows(std::int64_t row) const
 {
     auto query = db.cached("SELECT 1 FROM manifest WHERE id = ?1");
-    if (!query)
-        return query.error();
-    return query->bind(1, row).step();
-}
-
-// A row of 0 is neither.
-result<bool> details_store::impl::knows_or_lacks(std::int64_t row) const
-{
-    auto query = db.cached("SELECT 1 FROM manifest WHERE id = ?1 UNION ALL SELECT 1 FROM absent WHERE id = ?1");
     if (!query)
         return query.error();
     return query->bind(1, row).step();
@@ -569,15 +559,91 @@ result<std::string> repository_leading_to(const index& tags, const details_store
 
 namespace {
 
-struct named_digest
+// Which rows are of manifests that are known, or known not to be there. Looking them up one by one in the order of
+// digests would read the whole table again and again.
+result<std::vector<bool>> settled_rows(connection& db)
+{
+    auto query = db.cached("SELECT id FROM manifest UNION ALL SELECT id FROM absent");
+    if (!query)
+        return query.error();
+    std::vector<bool> out;
+    const auto walked = walk(*query, [&](const statement& r) -> result<bool> {
+        const auto row = static_cast<std::size_t>(r.integer(0));
+        if (row >= out.size())
+            out.resize(std::max(row + 1, out.size() * 2));
+        out[row] = true;
+        return true;
+    });
+    if (!walked)
+        return walked.error();
+    return out;
+}
+
+struct tagged_digest
 {
     regsweep::digest digest;
-    std::string repository; // empty: to be found by the parents
+    std::string repository;
 };
 
-// What children and referrers name without its being known. Few, for they are read with what names them, unless
-// something failed.
-result<std::vector<named_digest>> named_only(connection& db)
+enum class repetition { by_digest, by_repository };
+
+// Calls `visit` for those digests of an index that `known` is false for, once, or once for each repository. They are
+// looked up some thousands at a time, within a transaction: alone, each would lock and unlock the file. False if
+// `visit` ended it.
+template<class Known>
+result<bool> visit_unless(connection& db, const index& tags, repetition how, Known known,
+                          const std::function<bool(const digest&, std::string_view)>& visit)
+{
+    constexpr std::size_t at_a_time = 4096;
+    std::vector<tagged_digest> some;
+    error failed;
+    bool more = true;
+    const auto look_up = [&]() -> result<void> {
+        const bool alone = !db.in_transaction();
+        if (alone) {
+            if (const auto begun = db.execute("BEGIN"); !begun)
+                return begun;
+        }
+        result<void> done;
+        const auto drop = std::remove_if(some.begin(), some.end(), [&](const tagged_digest& t) {
+            const result<bool> has = known(t);
+            if (!has)
+                done = has.error();
+            return has && *has;
+        });
+        some.erase(drop, some.end());
+        if (alone)
+            db.rollback();
+        return done;
+    };
+    const auto hand_out = [&] {
+        if (const auto done = look_up(); !done)
+            failed = done.error();
+        for (auto each = some.begin(); !failed.code && more && each != some.end(); ++each)
+            more = visit(each->digest, each->repository);
+        some.clear();
+        return !failed.code && more;
+    };
+    digest last;
+    const auto walked = tags.for_each_digest([&](const digest& d, std::string_view repository) {
+        if (how == repetition::by_digest && d == last)
+            return true;
+        last = d;
+        some.push_back({d, std::string(repository)});
+        return some.size() < at_a_time || hand_out();
+    });
+    if (!walked)
+        return walked.error();
+    if (!failed.code && more)
+        hand_out();
+    if (failed.code)
+        return failed;
+    return more;
+}
+
+// What children and referrers name without its being known; with an empty repository, to be found by the parents. Few,
+// for they are read with what names them, unless something failed.
+result<std::vector<tagged_digest>> named_only(connection& db)
 {
     auto query = db.cached("SELECT c.digest, '' FROM content c WHERE c.id IN"
                            " (SELECT content_id FROM child EXCEPT SELECT id FROM manifest EXCEPT"
@@ -587,7 +653,7 @@ result<std::vector<named_digest>> named_only(connection& db)
                            " (SELECT id FROM manifest UNION ALL SELECT id FROM absent)");
     if (!query)
         return query.error();
-    std::vector<named_digest> out;
+    std::vector<tagged_digest> out;
     const auto walked = walk(*query, [&](const statement& r) -> result<bool> {
         const auto d = digest::from_bytes(r.blob(0));
         if (!d)
@@ -608,22 +674,20 @@ result<void> details_store::for_each_unknown(const index& tags,
     auto named = named_only(impl_->db);
     if (!named)
         return named.error();
-    error failed;
-    bool more = true;
-    digest last;
-    const auto tagged = tags.for_each_digest([&](const digest& d, std::string_view repository) {
-        if (d == last)
-            return true;
-        last = d;
-        const auto row = impl_->row_of(d);
-        const auto known = row ? impl_->knows_or_lacks(*row) : row.error();
-        if (!known)
-            failed = known.error();
-        more = known && (*known || visit(d, repository));
-        return more;
-    });
-    if (!tagged || failed.code)
-        return tagged ? failed : tagged.error();
+    const auto settled = settled_rows(impl_->db);
+    if (!settled)
+        return settled.error();
+    const auto known = [&](const tagged_digest& t) -> result<bool> {
+        const auto row = impl_->row_of(t.digest);
+        if (!row)
+            return row.error();
+        const auto place = static_cast<std::size_t>(*row);
+        return place < settled->size() && (*settled)[place];
+    };
+    const auto more_or_not = visit_unless(impl_->db, tags, repetition::by_digest, known, visit);
+    if (!more_or_not)
+        return more_or_not.error();
+    bool more = *more_or_not;
     for (auto each = named->begin(); more && each != named->end(); ++each) {
         if (each->repository.empty()) {
             auto found = repository_leading_to(tags, *this, each->digest);
@@ -634,6 +698,15 @@ result<void> details_store::for_each_unknown(const index& tags,
         more = each->repository.empty() || visit(each->digest, each->repository);
     }
     return {};
+}
+
+result<void>
+details_store::for_each_unasked(const index& tags,
+                                const std::function<bool(const digest&, std::string_view repository)>& visit) const
+{
+    const auto asked = [&](const tagged_digest& t) { return asked_referrers(t.repository, t.digest); };
+    const auto done = visit_unless(impl_->db, tags, repetition::by_repository, asked, visit);
+    return done ? result<void>() : done.error();
 }
 
 result<bool> details_store::is_absent(const digest& d) const

@@ -29,7 +29,6 @@ struct details_store::impl
     result<std::int64_t> row_of(const digest& d) const;
     result<digest> digest_at(std::int64_t row) const;
     result<bool> knows(std::int64_t row) const;
-    result<bool> knows_or_lacks(std::int64_t row) const;
 
     result<std::int64_t> put_digest(const digest& d, std::optional<std::uint64_t> size);
     result<std::int64_t> put_text(std::string_view value);

@@ -112,6 +112,10 @@ public:
 
     /// Replaces what is known of the referrers of `subject` in `repository`.
     result<void> put_referrers(std::string_view repository, const digest& subject, std::span<const digest> referrers);
+    /// Calls `visit` for every digest and repository of `tags` that the registry was not asked for the referrers of.
+    /// `visit` may put what it found.
+    result<void> for_each_unasked(const index& tags,
+                                  const std::function<bool(const digest&, std::string_view repository)>& visit) const;
     /// Whether the registry was ever asked for them.
     result<bool> asked_referrers(std::string_view repository, const digest& subject) const;
 
