@@ -49,10 +49,10 @@ struct inspection
     std::set<referrer_use> referrers;
 };
 
-error no_reference(const std::string& text)
+usage_error no_reference(const std::string& text)
 {
-    return {errc::bad_argument,
-            "'" + printable(text, 200) + "' is no image: give REPO:TAG, REPO@DIGEST or @DIGEST, as in web:1.0"};
+    return usage_error("'" + printable(text, 200) +
+                       "' is no image: give REPO:TAG, REPO@DIGEST or @DIGEST, as in web:1.0");
 }
 
 inspect_reference parse_reference(const session& s, std::string text)
@@ -65,12 +65,12 @@ inspect_reference parse_reference(const session& s, std::string text)
     if (const auto at = text.find('@'); at != std::string::npos) {
         const auto d = digest::parse(std::string_view(text).substr(at + 1));
         if (!d || (at != 0 && !valid_repository(text.substr(0, at))))
-            throw failure(no_reference(given));
+            throw no_reference(given);
         return {text.substr(0, at), {}, *d};
     }
     const auto colon = text.rfind(':');
     if (colon == std::string::npos || !valid_repository(text.substr(0, colon)) || !valid_tag(text.substr(colon + 1)))
-        throw failure(no_reference(given));
+        throw no_reference(given);
     return {text.substr(0, colon), text.substr(colon + 1), {}};
 }
 

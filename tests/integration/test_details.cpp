@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(du_and_inspect_show_what_is_there)
     failed("app/web:nothing", 1);
     failed("app/copy@" + arm.digest, 1);
     failed("@" + make_image("other").digest, 1);
-    failed("app/web", 1);
+    failed("app/web", 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_manifest_that_cannot_be_read_is_named)
