@@ -1,11 +1,11 @@
 #include "cli/bench_options.hpp"
 
+#include "cli/choices.hpp"
 #include "cli/session.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <map>
 
 namespace regsweep::cli {
 namespace {
@@ -36,13 +36,14 @@ operation_mix mix_of(const bench_options& how)
 void add_load_options(CLI::App& subcommand, bench_options& into)
 {
     const std::string group = "Load";
-    subcommand
-        .add_option(
-            "--op", into.op,
-            "What to ask for: ping, catalog, tags, head, get, blob, delete as --plan says, or mix as --mix says")
-        ->type_name("OPERATION")
-        ->capture_default_str()
-        ->group(group);
+    auto* const op =
+        subcommand.add_option("--op", into.op, "What to ask for; delete as --plan says, mix as --mix says")
+            ->capture_default_str()
+            ->group(group);
+    std::vector<choice> operations;
+    for (const char* name : {"ping", "catalog", "tags", "head", "get", "blob", "delete", "mix"})
+        operations.emplace_back(name, name);
+    limit_to(*op, std::move(operations));
     subcommand.add_option("--mix", into.mix, "Operations and how often each is asked for")
         ->type_name("OP=N,...")
         ->capture_default_str()
@@ -62,11 +63,8 @@ void add_load_options(CLI::App& subcommand, bench_options& into)
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str()
         ->group(group);
-    subcommand.add_option("--order", into.order, "Order of what is asked for")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, target_order>{{"random", target_order::random}, {"listed", target_order::listed}}))
-        ->type_name("random|listed")
-        ->group(group);
+    auto* const order = subcommand.add_option("--order", into.order, "Order of what is asked for")->group(group);
+    limit_to<target_order>(*order, {{"random", target_order::random}, {"listed", target_order::listed}});
     subcommand.add_option("--seed", into.seed, "Of the random order: the same seed asks for the same")
         ->capture_default_str()
         ->group(group);
@@ -98,11 +96,12 @@ void add_limit_options(CLI::App& subcommand, bench_options& into)
 void add_result_options(CLI::App& subcommand, bench_options& into)
 {
     const std::string group = "Result";
-    subcommand.add_option("--output", into.form, "Form of the output; hgrm is HdrHistogram's text, for its plotter")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, bench_output>{
-            {"text", bench_output::text}, {"json", bench_output::json}, {"hgrm", bench_output::hgrm}}))
-        ->type_name("text|json|hgrm")
-        ->group(group);
+    auto* const form =
+        subcommand
+            .add_option("--output", into.form, "Form of the output; hgrm is HdrHistogram's text, for its plotter")
+            ->group(group);
+    limit_to<bench_output>(*form,
+                           {{"text", bench_output::text}, {"json", bench_output::json}, {"hgrm", bench_output::hgrm}});
     subcommand.add_option("--hgrm", into.hgrm, "Write the latencies of the last run as HdrHistogram's text as well")
         ->type_name("FILE")
         ->group(group);

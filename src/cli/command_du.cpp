@@ -1,3 +1,4 @@
+#include "cli/choices.hpp"
 #include "cli/details.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
@@ -233,13 +234,11 @@ command_runner add_du(CLI::App& app, CLI::App*& subcommand)
     subcommand->add_option("--repo,-r", how->repositories, "Repositories to show, by their whole names")
         ->type_name("REPO")
         ->expected(1, -1);
-    subcommand->add_option("--sort", how->order, "What comes first: the largest, or names in order [size]")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, du_order>{{"size", du_order::size},
-                                                                            {"unique", du_order::unique},
-                                                                            {"name", du_order::name},
-                                                                            {"tags", du_order::tags}})
-                        .description(""))
-        ->type_name("size|unique|name|tags");
+    auto* const sort =
+        subcommand->add_option("--sort", how->order, "What comes first: the largest, or names in order [size]");
+    limit_to<du_order>(
+        *sort,
+        {{"size", du_order::size}, {"unique", du_order::unique}, {"name", du_order::name}, {"tags", du_order::tags}});
     subcommand->add_flag("--tags", how->tags, "Show every tag of these repositories, too");
     return [how](session& s) { return du(s, *how); };
 }

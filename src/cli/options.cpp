@@ -1,9 +1,10 @@
 #include "cli/options.hpp"
 
+#include "cli/choices.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <map>
 #include <utility>
 
 namespace regsweep::cli {
@@ -146,23 +147,16 @@ void add_common_options(CLI::App& app, options& into)
     number("--page-size", into.page_size, 1U, 1000000U, "N", "Names to ask for in a page [1000]");
 
     const std::string output = "Output";
-    app.add_option("--output", into.output, "Form of the output")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, output_format>{{"text", output_format::text},
-                                                                                 {"json", output_format::json}})
-                        .description(""))
-        ->type_name("text|json")
-        ->group(output);
+    auto* const form = app.add_option("--output", into.output, "Form of the output")->group(output);
+    limit_to<output_format>(*form, {{"text", output_format::text}, {"json", output_format::json}});
     app.add_flag("--count", into.count, "Close with the number of items shown")->group(output);
-    app.add_option("--log-level,-l", into.level, "What is said on standard error")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, log_level>{{"debug", log_level::debug},
-                                                                             {"info", log_level::info},
-                                                                             {"warning", log_level::warning},
-                                                                             {"error", log_level::error},
-                                                                             {"critical", log_level::error}},
-                                            CLI::ignore_case)
-                        .description(""))
-        ->type_name("debug|info|warning|error")
-        ->group(output);
+    auto* const level = app.add_option("--log-level,-l", into.level, "What is said on standard error")->group(output);
+    limit_to<log_level>(*level,
+                        {{"debug", log_level::debug},
+                         {"info", log_level::info},
+                         {"warning", log_level::warning},
+                         {"error", log_level::error}},
+                        {{"critical", log_level::error}});
     app.add_flag("--quiet,-q", into.quiet, "Say nothing on standard error but errors")->group(output);
     app.add_flag("--no-raise-intersecting-repo", into.keep_intersecting_repo,
                  "Leave out digests that other repositories use, instead of failing")

@@ -1,6 +1,7 @@
 #include "regsweep/select/policy.hpp"
 
 #include "regsweep/core/names.hpp"
+#include "regsweep/core/nearest.hpp"
 #include "regsweep/select/matcher.hpp"
 #include "select/yaml_tree.hpp"
 
@@ -10,7 +11,6 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <numeric>
 #include <span>
 #include <utility>
 
@@ -29,20 +29,6 @@ std::optional<std::uint64_t> whole_number(std::string_view text) noexcept
     if (failed != std::errc() || end != text.data() + text.size() || text.empty())
         return std::nullopt;
     return value;
-}
-
-std::size_t distance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = std::exchange(row[j], std::min({change, row[j] + 1, row[j - 1] + 1}));
-        }
-    }
-    return row.back();
 }
 
 std::string join(std::span<const std::string_view> words)
@@ -131,10 +117,10 @@ private:
                                   std::span<const std::string_view> names) const
     {
         const auto word = std::string_view(key.text).substr(0, 64);
-        const auto nearest = std::ranges::min_element(names, {}, [&](auto name) { return distance(name, word); });
+        const auto near = nearest(word, names);
         std::string text = "'" + printable(word) + "' is no key of " + where + ": expected one of " + join(names);
-        if (distance(*nearest, word) <= std::max<std::size_t>(2, word.size() / 3))
-            text += "; did you mean " + std::string(*nearest) + "?";
+        if (!near.empty())
+            text += "; did you mean " + std::string(near) + "?";
         fail(key, text);
     }
 

@@ -1,0 +1,55 @@
+#include "cli/choices.hpp"
+
+#include "regsweep/core/error.hpp"
+#include "regsweep/core/nearest.hpp"
+
+#include <algorithm>
+
+namespace regsweep::cli {
+
+void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<choice>& aliases)
+{
+    std::vector<std::string> names;
+    std::string type;
+    std::string list;
+    for (const auto& [word, value] : words) {
+        names.push_back(word);
+        type += (type.empty() ? "" : "|") + word;
+        list += (list.empty() ? "" : ", ") + word;
+    }
+    words.insert(words.end(), aliases.begin(), aliases.end());
+    const auto check = [words = std::move(words), names = std::move(names), list](std::string& given) {
+        const std::string lower = CLI::detail::to_lower(given);
+        const auto found = std::find_if(words.begin(), words.end(), [&](const choice& c) { return c.first == lower; });
+        if (found == words.end())
+            return "'" + printable(given, 60) + "' is none of " + list + suggestion(lower, names);
+        given = found->second;
+        return std::string();
+    };
+    option.transform(CLI::Validator(check, ""))->type_name(type);
+}
+
+std::vector<std::string> words_of(std::string_view type_name)
+{
+    std::vector<std::string> out;
+    while (type_name.find('|') != std::string_view::npos || !out.empty()) {
+        const auto word = type_name.substr(0, type_name.find('|'));
+        const bool literal =
+            !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+        out.push_back(literal ? std::string(word) : std::string());
+        if (word.size() == type_name.size())
+            break;
+        type_name.remove_prefix(word.size() + 1);
+    }
+    std::erase(out, std::string());
+    return out;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string>& known)
+{
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const auto near = nearest(word, names);
+    return near.empty() ? "" : ": did you mean '" + std::string(near) + "'?";
+}
+
+} // namespace regsweep::cli

@@ -1,0 +1,45 @@
+#ifndef REGSWEEP_SRC_CLI_CHOICES_HPP
+#define REGSWEEP_SRC_CLI_CHOICES_HPP
+
+#include <CLI/App.hpp>
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace regsweep::cli {
+
+/// A word and what stands for it when CLI11 converts it.
+using choice = std::pair<std::string, std::string>;
+
+/// Lets `option` take these words only, in any case, and names them as its type (`text|json`). A word that is none of
+/// them is told with the nearest one. `aliases` are understood, but not named.
+void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<choice>& aliases = {});
+
+/// The same, for an option that sets an enumeration.
+template<class Enum>
+    requires std::is_enum_v<Enum>
+void limit_to(CLI::Option& option, const std::vector<std::pair<std::string, Enum>>& words,
+              const std::vector<std::pair<std::string, Enum>>& aliases = {})
+{
+    const auto as_text = [](const auto& from) {
+        std::vector<choice> out;
+        out.reserve(from.size());
+        for (const auto& [word, value] : from)
+            out.emplace_back(word, std::to_string(static_cast<std::underlying_type_t<Enum>>(value)));
+        return out;
+    };
+    limit_to(option, as_text(words), as_text(aliases));
+}
+
+/// The words that an option with this type name takes literally: `last` of `RUN|last`.
+std::vector<std::string> words_of(std::string_view type_name);
+
+/// `: did you mean 'NAME'?`, or nothing if no name is like the word.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known);
+
+} // namespace regsweep::cli
+
+#endif
