@@ -1,4 +1,5 @@
 // Pruning with the program: on docker-registry, with its garbage collection, and what goes wrong before anything does.
+#include "common/fake_registry.hpp"
 #include "common/push.hpp"
 #include "common/real_registry.hpp"
 #include "integration/checks.hpp"
@@ -26,7 +27,8 @@ constexpr const char* oci_manifest = "application/vnd.oci.image.manifest.v1+json
 
 std::string days_ago(int days)
 {
-    const std::time_t when = std::time(nullptr) - days * 86400L;
+    static const std::time_t now = std::time(nullptr); // the same image twice must be the same
+    const std::time_t when = now - days * 86400L;
     std::tm utc{};
     gmtime_r(&when, &utc);
     char text[32];
@@ -362,6 +364,62 @@ BOOST_FIXTURE_TEST_CASE(runs_that_nobody_watches, filled)
     BOOST_TEST(metric("exit_status") == "1");
     BOOST_TEST(metric("last_success_timestamp_seconds") == success);
     BOOST_TEST(!std::filesystem::exists(metrics + ".tmp"));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_left_alone)
+{
+    fake_registry registry;
+    for (const std::string repository : {"a", "b"})
+        for (const std::string tag : {"x", "y", "z"})
+            registry.put_image(repository, tag, repository + tag);
+    registry.start();
+    registry.add_rule("", "/v2/a/manifests/y", fake_action::answer(500));
+    const sandbox home;
+    const auto run = [&](std::vector<std::string> args) {
+        args.insert(args.begin(), {"prune", "-reg", registry.address(), "--retries", "0", "--yes"});
+        return home.run(args);
+    };
+    const auto done = run({"--keep", "z", "--remove", "*", "--max-remove", "2"});
+    BOOST_TEST(done.exit_code == 3, done.err);
+    check_says(done.err, {"repository a is left alone"});
+    content left = registry.snapshot();
+    BOOST_TEST(left.at("a").size() == 3U);
+    BOOST_TEST(left.at("b").size() == 1U);
+
+    // Facts that cannot be read never remove: not one deletion is asked for.
+    registry.clear_rules();
+    registry.put_image("b", "new", "new");
+    registry.add_rule("", "/v2/b/blobs/", fake_action::answer(500));
+    const auto unsure = run({"--keep-younger-than", "1s", "--remove", "*", "-r", "b", "--force"});
+    BOOST_TEST(unsure.exit_code == 3, unsure.err << unsure.out);
+    BOOST_TEST(registry.snapshot().at("b").size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_tag_that_comes_meanwhile_keeps_its_manifest)
+{
+    fake_registry* here = nullptr;
+    std::string id;
+    fake_options options;
+    options.on_request = [&](const fake_request& request) {
+        // After the crawl, when the repository is checked right before the deletion.
+        static int listed = 0;
+        if (request.target.starts_with("/v2/a/tags/list") && ++listed == 2)
+            here->tag("a", "pushed-meanwhile", id);
+    };
+    fake_registry registry(std::move(options));
+    here = &registry;
+    id = registry.put_image("a", "old-1", "one");
+    registry.put_image("a", "old-2", "two");
+    registry.put_image("a", "keep", "three");
+    registry.start();
+    const sandbox home;
+    const auto done =
+        home.run({"prune", "-reg", registry.address(), "--remove", "old-*", "--max-remove", "70%", "--yes"});
+    BOOST_TEST(done.exit_code == 3, done.err << done.out);
+    check_says(done.err, {"pushed-meanwhile"});
+    const content left = registry.snapshot();
+    BOOST_TEST(left.at("a").contains("old-1"));
+    BOOST_TEST(!left.at("a").contains("old-2"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
