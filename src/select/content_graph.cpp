@@ -262,7 +262,8 @@ number digest_numbers::add(const digest& d)
     if (short_.size() * 2 >= table_.size())
         grow();
     const number made = size();
-    std::memcpy(short_.emplace_back().data(), d.bytes().data(), short_.back().size());
+    auto& first_bytes = short_.emplace_back();
+    std::memcpy(first_bytes.data(), d.bytes().data(), first_bytes.size());
     if (d.how() != digest::algorithm::sha256)
         long_.emplace(made, d);
     const std::size_t mask = table_.size() - 1;
