@@ -321,7 +321,11 @@ result<void> journal::add_outcomes(std::span<const journal_outcome> outcomes)
 {
     if (outcomes.empty())
         return {};
-    return impl_->apply([&]() -> result<void> {
+    // The disk is not waited for: what a power failure takes of this is looked up again, as after a kill. In a
+    // write-ahead log the next intents, or the end of the run, make it durable.
+    if (const auto done = impl_->db.execute("PRAGMA synchronous=NORMAL"); !done)
+        return done;
+    const auto written = impl_->apply([&]() -> result<void> {
         const std::int64_t when = now();
         for (const journal_outcome& outcome : outcomes) {
             if (const auto done = impl_->settle(outcome, when); !done)
@@ -329,6 +333,8 @@ result<void> journal::add_outcomes(std::span<const journal_outcome> outcomes)
         }
         return {};
     });
+    const auto back = impl_->db.execute("PRAGMA synchronous=FULL");
+    return written ? back : written;
 }
 
 result<void> journal::mark_restored(std::span<const std::int64_t> entries)

@@ -72,17 +72,24 @@ private:
     std::deque<sleeper*> waiting_;
 };
 
-/// Gives a permit back at the end of a scope.
+/// Gives a permit, or several, back at the end of a scope or before.
 class permit
 {
 public:
-    explicit permit(semaphore& of) noexcept : of_(of) {}
-    ~permit() { of_.release(); }
+    explicit permit(semaphore& of, std::size_t how_many = 1) noexcept : of_(of), held_(how_many) {}
+    ~permit() { give_back(); }
     permit(const permit&) = delete;
     permit& operator=(const permit&) = delete;
 
+    void give_back()
+    {
+        for (; held_ != 0; --held_)
+            of_.release();
+    }
+
 private:
     semaphore& of_;
+    std::size_t held_;
 };
 
 /// Calls `each(i)`, a coroutine, for every i below `count`, at most `at_once` at a time, and returns when all are over.

@@ -12,6 +12,8 @@ namespace {
 
 // Outcomes are not urgent: a kill loses no more than this many milliseconds of them, and they are looked up again then.
 constexpr std::chrono::milliseconds outcome_delay{20};
+// The index is behind by this much at the most: each change of it waits for the disk several times.
+constexpr std::chrono::milliseconds index_delay{300};
 
 } // namespace
 
@@ -87,13 +89,18 @@ void recorder::keep(const error& why)
 
 void recorder::work()
 {
+    auto followed_at = std::chrono::steady_clock::now();
     std::unique_lock lock(guard_);
     while (true) {
         woken_.wait_for(lock, outcome_delay, [&] { return over_ || !wishes_.empty(); });
         const bool last = over_;
         auto wishes = std::exchange(wishes_, {});
         const auto outcomes = std::exchange(outcomes_, {});
-        const auto changes = std::exchange(changes_, {});
+        std::vector<change> changes;
+        if (const auto now = std::chrono::steady_clock::now(); last || now - followed_at >= index_delay) {
+            changes.swap(changes_);
+            followed_at = now;
+        }
         lock.unlock();
         write(std::move(wishes), outcomes, changes);
         lock.lock();

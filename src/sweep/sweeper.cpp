@@ -181,8 +181,18 @@ awaitable<void> sweeper::impl::sweep_all(const plan& what)
 {
     const auto groups = by_repository(what);
     auto each = [&](std::size_t i) -> awaitable<void> {
+        // Large ones are looked at one after the other: while the journal takes what the first one needs, the next
+        // is read. All at once would wait for the journal all at once.
+        const std::size_t weight = std::min<std::size_t>(groups[i].size(), options.concurrency);
+        co_await collecting.acquire();
+        {
+            const permit alone(collecting); // who has a part of what it needs must not wait for another one's part
+            for (std::size_t k = 0; k != weight; ++k)
+                co_await looks.acquire();
+        }
+        permit turn(looks, weight);
         ++active;
-        co_await sweep_repository(groups[i]);
+        co_await sweep_repository(groups[i], turn);
         --active;
     };
     co_await for_each_parallel(groups.size(), options.concurrency, each);
@@ -230,7 +240,7 @@ std::vector<const plan_step*> sweeper::impl::judge(repository_sweep& home)
     return going;
 }
 
-awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps)
+awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps, permit& turn)
 {
     if (stopping())
         co_return;
@@ -246,6 +256,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
             co_return;
         }
     }
+    turn.give_back();
     note_children(home);
     const auto going = judge(home);
     std::unordered_set<digest> kept; // listed by an index that is still there

@@ -77,7 +77,7 @@ struct sweeper::impl
 
     // sweeper.cpp
     http::awaitable<void> sweep_all(const plan& what);
-    http::awaitable<void> sweep_repository(std::span<const plan_step> steps);
+    http::awaitable<void> sweep_repository(std::span<const plan_step> steps, permit& turn);
     http::awaitable<result<void>> check(repository_sweep& home);
     std::vector<const plan_step*> judge(repository_sweep& home);
     http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_sweep& home);
@@ -139,7 +139,9 @@ struct sweeper::impl
     http::rate_limiter deletes;
     semaphore slots{1}; // who waits for the next delete's moment: one, so that a stop need wake only one
     sleeper slot_bed{context.get_executor()};
-    std::size_t active = 0; // repositories being swept
+    std::size_t active = 0;                             // repositories being swept
+    semaphore looks{std::max(1U, options.concurrency)}; // how many steps' repositories are looked at
+    semaphore collecting{1};                            // who takes several of those
     recorder* log = nullptr;
     std::int64_t run_id = 0;
     sweep_report report;
