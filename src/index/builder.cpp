@@ -12,9 +12,11 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -30,10 +32,21 @@ using clock = std::chrono::steady_clock;
 // How long the writer rests while a transaction is open and nothing is queued: short against commit_ms, long enough
 // that pushing costs no system call. Without a transaction it sleeps until it is woken.
 constexpr std::chrono::milliseconds nap{2};
+constexpr std::size_t tags_together = 32;    // in one statement: half the time and a seventh of the allocations of one
 constexpr std::size_t most_records = 60'000; // the lock-free queue counts in 16 bits
 // What a recycled record may keep.
 constexpr std::size_t kept_bytes = 256 * 1024;
 constexpr std::size_t kept_entries = 8 * 1024;
+
+std::string insert_sql(std::size_t rows)
+{
+    std::string sql = "INSERT OR IGNORE INTO tag(repository_id, name, digest, media_type) VALUES";
+    for (std::size_t i = 0; i != rows; ++i) {
+        const auto place = [&](std::size_t column) { return ",?" + std::to_string(3 * i + column); };
+        sql += (i == 0 ? "(?1" : ",(?1") + place(2) + place(3) + place(4) + ")";
+    }
+    return sql;
+}
 
 // The page cache and the sorter of the secondary index each take up to this; the rest goes to files.
 constexpr const char* building_pragmas = "PRAGMA cache_size=-32768; PRAGMA temp_store=FILE; PRAGMA threads=0;"
@@ -253,7 +266,8 @@ struct index_builder::impl
     result<void> write(const index_record& record);
     result<open_repository*> find_or_add(const std::string& name);
     result<void> write_tags(const index_record& record, open_repository& repository);
-    result<void> write_tag(std::string_view tag, const index_record::entry& entry, open_repository& repository);
+    result<void> insert(sqlite::statement& with, const index_record& record,
+                        std::span<const index_record::entry* const> entries, open_repository& repository);
     result<void> remove_tag(std::string_view tag, open_repository& repository);
     result<void> close_repository(const index_record& record, open_repository& repository);
 
@@ -278,6 +292,7 @@ struct index_builder::impl
 
     // The writer's own.
     sqlite::statement insert_tag;
+    sqlite::statement insert_tags; // `tags_together` of them
     std::unordered_map<std::string, open_repository> open;
     clock::time_point begun;
 };
@@ -325,11 +340,12 @@ result<void> index_builder::impl::prepare_statements()
         return done;
     if (const auto done = schema::set_meta(db, "scope", std::string_view(options.scope)); !done)
         return done;
-    result<sqlite::statement> made =
-        db.prepare("INSERT OR IGNORE INTO tag(repository_id, name, digest, media_type) VALUES(?1, ?2, ?3, ?4)");
-    if (!made)
-        return made.error();
-    insert_tag = std::move(*made);
+    for (auto [into, rows] : {std::pair(&insert_tag, std::size_t{1}), std::pair(&insert_tags, tags_together)}) {
+        result<sqlite::statement> made = db.prepare(insert_sql(rows).c_str());
+        if (!made)
+            return made.error();
+        *into = std::move(*made);
+    }
     return {};
 }
 
@@ -452,40 +468,60 @@ result<index_builder::impl::open_repository*> index_builder::impl::find_or_add(c
 
 result<void> index_builder::impl::write_tags(const index_record& record, open_repository& repository)
 {
-    insert_tag.bind(1, repository.id);
+    std::array<const index_record::entry*, tags_together> together{};
+    std::size_t count = 0;
     for (const index_record::entry& entry : record.entries) {
         if (entry.what == index_record::state::resolved && !entry.digest.empty()) {
             // Said at once: learning it when the crawl is over would cost the crawl.
             if (what == target::json && entry.digest.how() != digest::algorithm::sha256)
                 return json_cache::unfit_digest(record.repository, record.tag(entry));
-            if (const auto done = write_tag(record.tag(entry), entry, repository); !done)
-                return done;
+            together[count++] = &entry;
         } else if (entry.what == index_record::state::gone && resumed) {
             if (const auto done = remove_tag(record.tag(entry), repository); !done)
                 return done;
         }
+        if (count != tags_together)
+            continue;
+        if (const auto done = insert(insert_tags, record, together, repository); !done)
+            return done;
+        count = 0;
     }
+    for (std::size_t i = 0; i != count; ++i)
+        if (const auto done = insert(insert_tag, record, {&together[i], 1}, repository); !done)
+            return done;
     return {};
 }
 
-result<void> index_builder::impl::write_tag(std::string_view tag, const index_record::entry& entry,
-                                            open_repository& repository)
+// `with` has a row for each of `entries`.
+result<void> index_builder::impl::insert(sqlite::statement& with, const index_record& record,
+                                         std::span<const index_record::entry* const> entries,
+                                         open_repository& repository)
 {
-    insert_tag.bind(2, tag).bind(3, entry.digest.bytes()).bind(4, static_cast<std::int64_t>(entry.type));
-    const int code = insert_tag.step_raw();
-    insert_tag.reset();
+    with.bind(1, repository.id);
+    int place = 2;
+    for (const index_record::entry* entry : entries) {
+        with.bind(place, record.tag(*entry)).bind(place + 1, entry->digest.bytes());
+        with.bind(place + 2, static_cast<std::int64_t>(entry->type));
+        place += 3;
+    }
+    const int code = with.step_raw();
+    with.reset();
     if (code != SQLITE_DONE)
         return db.fail();
-    if (db.changes() == 1) {
-        ++repository.tags;
+    const int inserted = db.changes();
+    repository.tags += inserted;
+    if (static_cast<std::size_t>(inserted) == entries.size())
         return {};
-    }
-    // A page of tags that came twice, or a tag that moved since the part was written.
+    // A page of tags that came twice, or tags that moved since the part was written.
     auto update = db.cached("UPDATE tag SET digest = ?1, media_type = ?2 WHERE repository_id = ?3 AND name = ?4");
     if (!update)
         return update.error();
-    update->bind(1, entry.digest.bytes()).bind(2, static_cast<std::int64_t>(entry.type));
-    return update->bind(3, repository.id).bind(4, tag).run();
+    for (const index_record::entry* entry : entries) {
+        update->bind(1, entry->digest.bytes()).bind(2, static_cast<std::int64_t>(entry->type));
+        if (const auto done = update->bind(3, repository.id).bind(4, record.tag(*entry)).run(); !done)
+            return done;
+    }
+    return {};
 }
 
 result<void> index_builder::impl::remove_tag(std::string_view tag, open_repository& repository)
@@ -518,6 +554,7 @@ result<index> index_builder::impl::complete()
 {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     insert_tag = sqlite::statement();
+    insert_tags = sqlite::statement();
     if (const auto done = schema::finish(db, std::chrono::duration_cast<std::chrono::seconds>(now).count()); !done)
         return done.error();
     if (what == target::file)

@@ -32,14 +32,16 @@ constexpr bool plain(char c) noexcept
 void append_path(std::string& target, std::string_view name)
 {
     static constexpr char hex[] = "0123456789ABCDEF";
-    for (const char c : name) {
-        if (plain(c)) {
-            target += c;
-        } else {
-            target += '%';
-            target += hex[static_cast<unsigned char>(c) >> 4];
-            target += hex[static_cast<unsigned char>(c) & 15];
-        }
+    while (true) {
+        const auto end = std::find_if_not(name.begin(), name.end(), plain);
+        const auto length = static_cast<std::size_t>(end - name.begin());
+        target += name.substr(0, length);
+        if (end == name.end())
+            return;
+        target += '%';
+        target += hex[static_cast<unsigned char>(*end) >> 4];
+        target += hex[static_cast<unsigned char>(*end) & 15];
+        name.remove_prefix(length + 1);
     }
 }
 
