@@ -1,17 +1,22 @@
-// Counts a program's allocations: LD_PRELOAD it, and when the program ends it appends their number, of all threads, to
-// the file that COUNT_ALLOCATIONS_FILE names. A child that never ends normally writes nothing.
+// Counts a program's allocations: LD_PRELOAD it, and when the program ends it appends two numbers, of all threads, to
+// the file that COUNT_ALLOCATIONS_FILE names: how many SQLite made, and how many everybody else made. A child that
+// never ends normally writes nothing.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace {
 
-std::atomic<unsigned long> allocations{0};
+std::atomic<unsigned long> sqlite_allocations{0};
+std::atomic<unsigned long> other_allocations{0};
 
 // dlsym may allocate before it has found malloc: this is where it gets that from. Never given back.
 alignas(std::max_align_t) char early[16384];
@@ -54,6 +59,27 @@ struct functions
 };
 
 functions real;
+
+// Where SQLite's code is.
+struct address_range
+{
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+};
+address_range sqlite;
+
+int note_sqlite(dl_phdr_info* info, std::size_t, void*) noexcept
+{
+    if (std::strstr(info->dlpi_name, "libsqlite3") == nullptr)
+        return 0;
+    for (int i = 0; i != info->dlpi_phnum; ++i) {
+        const auto& part = info->dlpi_phdr[i];
+        if (part.p_type == PT_LOAD && (part.p_flags & PF_X) != 0)
+            sqlite = {info->dlpi_addr + part.p_vaddr, info->dlpi_addr + part.p_vaddr + part.p_memsz};
+    }
+    return 1;
+}
+
 thread_local bool looking = false;
 
 // The first call comes before any thread but the first exists.
@@ -72,13 +98,16 @@ bool ready() noexcept
     found.posix_memalign = next<posix_function>("posix_memalign");
     found.free = next<free_function>("free");
     real = found;
+    dl_iterate_phdr(note_sqlite, nullptr);
     looking = false;
     return real.free != nullptr;
 }
 
-void count() noexcept
+void count(const void* caller) noexcept
 {
-    allocations.fetch_add(1, std::memory_order_relaxed);
+    const auto place = reinterpret_cast<std::uintptr_t>(caller);
+    auto& counter = place >= sqlite.begin && place < sqlite.end ? sqlite_allocations : other_allocations;
+    counter.fetch_add(1, std::memory_order_relaxed);
 }
 
 __attribute__((destructor)) void write_count()
@@ -86,8 +115,9 @@ __attribute__((destructor)) void write_count()
     const char* const name = std::getenv("COUNT_ALLOCATIONS_FILE");
     if (name == nullptr)
         return;
-    char text[32];
-    const int length = std::snprintf(text, sizeof text, "%lu\n", allocations.load());
+    char text[64];
+    const int length =
+        std::snprintf(text, sizeof text, "%lu %lu\n", sqlite_allocations.load(), other_allocations.load());
     const int file = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0)
         return;
@@ -102,19 +132,19 @@ extern "C" {
 
 void* malloc(std::size_t size) noexcept
 {
-    count();
+    count(__builtin_return_address(0));
     return ready() ? real.malloc(size) : early_block(size);
 }
 
 void* calloc(std::size_t n, std::size_t size) noexcept
 {
-    count();
+    count(__builtin_return_address(0));
     return ready() ? real.calloc(n, size) : early_block(n * size); // its memory is zero, and used once
 }
 
 void* realloc(void* block, std::size_t size) noexcept
 {
-    count();
+    count(__builtin_return_address(0));
     if (ready() && !is_early(block))
         return real.realloc(block, size);
     return block == nullptr ? early_block(size) : nullptr;
@@ -122,13 +152,13 @@ void* realloc(void* block, std::size_t size) noexcept
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 {
-    count();
+    count(__builtin_return_address(0));
     return ready() ? real.aligned_alloc(alignment, size) : nullptr;
 }
 
 int posix_memalign(void** into, std::size_t alignment, std::size_t size) noexcept
 {
-    count();
+    count(__builtin_return_address(0));
     return ready() ? real.posix_memalign(into, alignment, size) : 12; // ENOMEM
 }
 
