@@ -2,6 +2,7 @@
 #include "common/push.hpp"
 #include "common/real_registry.hpp"
 #include "integration/program.hpp"
+#include "integration/python.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -43,16 +44,6 @@ std::vector<std::string> commands_in(const fs::path& file)
             all.push_back(std::regex_replace(found[1].str(), std::regex(", "), " "));
     }
     return all;
-}
-
-/// A Python that has the modules; Debian has them for its own.
-std::string python_with(const std::string& modules)
-{
-    for (const std::string python : {"python3", "/usr/bin/python3"})
-        if (run({.args = {python, "-c", "import " + modules}}).exit_code == 0)
-            return python;
-    BOOST_FAIL("no python3 has " << modules << ": scripts/install-deps.sh --test installs it");
-    return {};
 }
 
 /// Prints a line for each file that the schema refuses, and fails if one of them is no YAML.
