@@ -1,3 +1,4 @@
+#include "cli/config.hpp"
 #include "cli/interruption.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
@@ -44,6 +45,7 @@ int run(int argc, char** argv)
         return exit_usage;
     }
     terminal::standard().set(common.level, common.quiet);
+    apply_config(app, common);
     session s(std::move(common));
     for (const auto& [subcommand, runner] : known)
         if (*subcommand)

@@ -32,6 +32,15 @@ std::string environment(const char* name)
     return value ? value : "";
 }
 
+// `REGSWEEP_PAGE_SIZE` for `--page-size`.
+std::string variable_of(std::string_view option)
+{
+    std::string name = "REGSWEEP_";
+    for (const char c : option.substr(2))
+        name += c == '-' ? '_' : static_cast<char>(c - ('a' - 'A'));
+    return name;
+}
+
 } // namespace
 
 std::vector<std::string> with_long_names(int argc, const char* const* argv)
@@ -67,6 +76,7 @@ void add_common_options(CLI::App& app, options& into)
     into.registry = environment("REGISTRY");
     into.user = environment("REGISTRY_USER");
     into.password = environment("REGISTRY_PASSWORD");
+    into.config = environment("REGSWEEP_CONFIG");
     into.cache = environment("DOCKER_UTIL_CACHEFILE");
     into.client_cert = environment("REGISTRY_CLIENT_CERT");
     into.client_key = environment("REGISTRY_CLIENT_KEY");
@@ -75,8 +85,14 @@ void add_common_options(CLI::App& app, options& into)
 
     const std::string registry = "Registry";
     app.add_option("--registry", into.registry,
-                   "Address: host[:port][/prefix], with or without http:// or https:// [REGISTRY]; also -reg")
+                   "Address: host[:port][/prefix], with or without http:// or https://, or a name of the "
+                   "configuration file [REGISTRY]; also -reg")
         ->type_name("ADDRESS")
+        ->group(registry);
+    app.add_option("--config", into.config,
+                   "Named registries and their settings [REGSWEEP_CONFIG]; default: "
+                   "$XDG_CONFIG_HOME/regsweep/config.yaml")
+        ->type_name("FILE")
         ->group(registry);
     app.add_option("--user,-u", into.user, "User [REGISTRY_USER]; without one, Docker's configuration is asked")
         ->type_name("NAME")
@@ -130,6 +146,7 @@ void add_common_options(CLI::App& app, options& into)
     const auto number = [&](const char* name, auto& into_value, auto least, auto most, const char* type,
                             const char* text) {
         app.add_option(name, into_value, text)
+            ->envname(variable_of(name))
             ->check(CLI::Range(least, most).description(""))
             ->type_name(type)
             ->group(crawl);
@@ -147,10 +164,13 @@ void add_common_options(CLI::App& app, options& into)
     number("--page-size", into.page_size, 1U, 1000000U, "N", "Names to ask for in a page [1000]");
 
     const std::string output = "Output";
-    auto* const form = app.add_option("--output", into.output, "Form of the output")->group(output);
+    auto* const form =
+        app.add_option("--output", into.output, "Form of the output")->envname("REGSWEEP_OUTPUT")->group(output);
     limit_to<output_format>(*form, {{"text", output_format::text}, {"json", output_format::json}});
     app.add_flag("--count", into.count, "Close with the number of items shown")->group(output);
-    auto* const level = app.add_option("--log-level,-l", into.level, "What is said on standard error")->group(output);
+    auto* const level = app.add_option("--log-level,-l", into.level, "What is said on standard error")
+                            ->envname("REGSWEEP_LOG_LEVEL")
+                            ->group(output);
     limit_to<log_level>(*level,
                         {{"debug", log_level::debug},
                          {"info", log_level::info},

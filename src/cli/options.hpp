@@ -21,6 +21,11 @@ struct options
     std::string user;
     std::string password;
     bool password_stdin = false;
+    std::string password_file;    ///< of the configuration file, as is `password_command`
+    std::string password_command; ///< for `sh -c`
+    std::string user_source = "--user or REGISTRY_USER";
+    std::string config;        ///< `--config`
+    std::string registry_name; ///< in the configuration file; empty if the registry is given by its address
     std::string digest_auth;
     std::string client_cert;
     std::string client_key;
@@ -38,6 +43,7 @@ struct options
     unsigned pipeline = 0;
     unsigned threads = 1;
     double rate = 0;
+    double delete_rate = 0; ///< where the command is not told another one
     double timeout = 30;
     unsigned retries = 5;
     unsigned page_size = 1000;

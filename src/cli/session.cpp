@@ -1,5 +1,6 @@
 #include "cli/session.hpp"
 
+#include "cli/config.hpp"
 #include "cli/interruption.hpp"
 #include "cli/terminal.hpp"
 #include "regsweep/auth/docker_config.hpp"
@@ -256,15 +257,17 @@ void session::find_credentials()
         if (!password.empty() && password.back() == '\r')
             password.pop_back();
     } else if (password.empty()) {
-        password = ask_secret("Password of " + options_.user + " at " + address().name + ": ");
+        password = configured_password(options_);
     }
+    if (password.empty() && !options_.password_stdin)
+        password = ask_secret("Password of " + options_.user + " at " + address().name + ": ");
     if (password.empty())
         throw usage_error("no password for user '" + options_.user +
                           "': give it in REGISTRY_PASSWORD or with --password-stdin");
     who.kind = credential_kind::basic;
     who.user = options_.user;
     who.secret = secret(std::move(password));
-    who.source = "--user or REGISTRY_USER";
+    who.source = options_.user_source;
 }
 
 const crawl_options& session::connection()

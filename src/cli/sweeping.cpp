@@ -153,6 +153,7 @@ void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
                   "Do not check the plan against the live registry right before. Dangerous!")
         ->group(group);
     subcommand.add_option("--delete-rate", into.delete_rate, "Deletions a second at the most; 0 for no limit")
+        ->envname("REGSWEEP_DELETE_RATE")
         ->check(CLI::Range(0.0, 1e6).description(""))
         ->type_name("R")
         ->group(group);
@@ -171,7 +172,7 @@ sweep_options sweep_settings(session& s, const sweep_flags& how)
     if (to.concurrency != 0)
         out.concurrency = to.concurrency;
     out.page_size = to.page_size;
-    out.delete_rate = how.delete_rate;
+    out.delete_rate = how.delete_rate.value_or(s.options().delete_rate);
     out.verify = !how.no_verify;
     out.max_failures = how.max_failures;
     return out;
@@ -271,8 +272,11 @@ std::string progress_line(const sweep_progress& now, double seconds)
 
 std::string undo_command(const session& s, std::int64_t run)
 {
-    return "regsweep restore " + std::to_string(run) + " -reg " + s.options().registry +
-           (s.options().cache.empty() ? "" : " -c " + s.options().cache);
+    const options& given = s.options();
+    return "regsweep restore " + std::to_string(run) + " -reg " +
+           (given.registry_name.empty() ? given.registry : given.registry_name) +
+           (given.config.empty() ? "" : " --config " + given.config) +
+           (given.cache.empty() ? "" : " -c " + given.cache);
 }
 
 plan read_plan_of(session& s, const std::string& file)

@@ -6,6 +6,7 @@
 #include "regsweep/sweep/sweeper.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace regsweep::cli {
 
@@ -15,7 +16,7 @@ struct sweep_flags
     bool yes = false;
     bool dry_run = false;
     bool no_verify = false;
-    double delete_rate = 0;
+    std::optional<double> delete_rate; ///< without it, that of the options of every command
     std::uint64_t max_failures = 0;
 };
 void add_sweep_flags(CLI::App& subcommand, sweep_flags& into);

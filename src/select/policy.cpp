@@ -1,15 +1,12 @@
 #include "regsweep/select/policy.hpp"
 
 #include "regsweep/core/names.hpp"
-#include "regsweep/core/nearest.hpp"
 #include "regsweep/select/matcher.hpp"
-#include "select/yaml_tree.hpp"
+#include "select/yaml_reader.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <span>
 #include <utility>
@@ -17,54 +14,19 @@
 namespace regsweep {
 namespace {
 
+using detail::found_text;
+using detail::whole_number;
 using detail::yaml_kind;
 using detail::yaml_node;
 
 constexpr std::size_t file_limit = 1024 * 1024 + 1; // one more than the parser takes, so that it says so
 
-std::optional<std::uint64_t> whole_number(std::string_view text) noexcept
-{
-    std::uint64_t value = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc() || end != text.data() + text.size() || text.empty())
-        return std::nullopt;
-    return value;
-}
-
-std::string join(std::span<const std::string_view> words)
-{
-    std::string out;
-    for (const auto word : words)
-        out += (out.empty() ? "" : ", ") + std::string(word);
-    return out;
-}
-
-std::string_view kind_text(const yaml_node& node) noexcept
-{
-    switch (node.kind) {
-    case yaml_kind::null: return "nothing";
-    case yaml_kind::list: return "a list";
-    case yaml_kind::map: return "keys with values";
-    case yaml_kind::scalar: break;
-    }
-    return "a word";
-}
-
-std::string found_text(const yaml_node& node)
-{
-    return node.kind == yaml_kind::scalar ? "'" + printable(node.text, 60) + "'" : std::string(kind_text(node));
-}
-
 /// Reads a policy out of a tree; the first mistake is thrown, and caught before anybody sees it.
-class policy_reader
+class policy_reader : detail::yaml_reader
 {
 public:
-    explicit policy_reader(std::string_view name) : name_(name) {}
-
-    struct mistake
-    {
-        error why;
-    };
+    using detail::yaml_reader::mistake;
+    using detail::yaml_reader::yaml_reader;
 
     retention_policy read(const yaml_node& root)
     {
@@ -89,97 +51,6 @@ public:
     }
 
 private:
-    using field = std::pair<std::string_view, std::function<void(const yaml_node&)>>;
-    using fields = std::vector<field>;
-
-    [[noreturn]] void fail(const yaml_node& at, const std::string& what) const
-    {
-        throw mistake{detail::yaml_error(name_, at.line, at.column, what)};
-    }
-
-    void read_fields(const yaml_node& map, const std::string& where, const fields& known) const
-    {
-        std::vector<std::string_view> names;
-        for (const auto& [key, unused] : known)
-            names.push_back(key);
-        if (map.kind != yaml_kind::map)
-            fail(map, "expected the keys of " + where + " (" + join(names) + "), found " + found_text(map));
-        for (std::size_t i = 0; i + 1 < map.items.size(); i += 2) {
-            const yaml_node& key = map.items[i];
-            const auto found = std::ranges::find(known, std::string_view(key.text), &field::first);
-            if (found == known.end())
-                unknown_key(key, where, names);
-            found->second(map.items[i + 1]);
-        }
-    }
-
-    [[noreturn]] void unknown_key(const yaml_node& key, const std::string& where,
-                                  std::span<const std::string_view> names) const
-    {
-        const auto word = std::string_view(key.text).substr(0, 64);
-        const auto near = nearest(word, names);
-        std::string text = "'" + printable(word) + "' is no key of " + where + ": expected one of " + join(names);
-        if (!near.empty())
-            text += "; did you mean " + std::string(near) + "?";
-        fail(key, text);
-    }
-
-    const std::string& word(const yaml_node& node, const std::string& expected) const
-    {
-        if (node.kind != yaml_kind::scalar || node.text.empty())
-            fail(node, "expected " + expected + ", found " +
-                           (node.kind == yaml_kind::scalar ? "an empty word" : found_text(node)));
-        return node.text;
-    }
-
-    std::size_t one_of(const yaml_node& node, const std::vector<std::string_view>& choices) const
-    {
-        const auto found = std::ranges::find(choices, std::string_view(word(node, "one of " + join(choices))));
-        if (found == choices.end())
-            fail(node, "expected one of " + join(choices) + ", found " + found_text(node));
-        return static_cast<std::size_t>(found - choices.begin());
-    }
-
-    bool yes_or_no(const yaml_node& node) const { return one_of(node, {"true", "false"}) == 0; }
-
-    std::uint64_t number(const yaml_node& node) const
-    {
-        const auto value = whole_number(word(node, "a whole number"));
-        if (!value)
-            fail(node, "expected a whole number, found " + found_text(node));
-        return *value;
-    }
-
-    template<class T>
-    T parsed(const yaml_node& node, const std::function<result<T>(std::string_view)>& parse) const
-    {
-        auto value = parse(word(node, "a value"));
-        if (!value)
-            fail(node, value.error().detail);
-        return *std::move(value);
-    }
-
-    /// A list, or one value in place of a list of one. `each` checks what is in it.
-    template<class Each>
-    void for_each_item(const yaml_node& node, const std::string& expected, const Each& each) const
-    {
-        if (node.kind != yaml_kind::list) {
-            each(node);
-            return;
-        }
-        if (node.items.empty())
-            fail(node, "expected " + expected + ", found an empty list");
-        for (const auto& item : node.items)
-            each(item);
-    }
-
-    std::vector<std::string> words(const yaml_node& node, const std::string& expected) const
-    {
-        std::vector<std::string> out;
-        for_each_item(node, expected, [&](const yaml_node& item) { out.push_back(word(item, expected)); });
-        return out;
-    }
-
     std::vector<std::string> tag_globs(const yaml_node& node) const
     {
         std::vector<std::string> out;
@@ -336,8 +207,6 @@ private:
             fail(node, "expected true: rules without 'untagged' are about tags");
         return true;
     }
-
-    std::string_view name_;
 };
 
 std::string read_all(std::istream& in)

@@ -68,8 +68,8 @@ bool changes_behaviour(std::string_view variable)
 {
     const std::string_view name = variable.substr(0, variable.find('='));
     return name.starts_with("REGISTRY") || name.starts_with("DOCKER_") || name.starts_with("XDG_") ||
-           name.ends_with("_proxy") || name.ends_with("_PROXY") || name.starts_with("SSL_CERT_") ||
-           name == "NO_COLOR" || name == "REQUESTS_CA_BUNDLE";
+           name.starts_with("REGSWEEP_") || name.ends_with("_proxy") || name.ends_with("_PROXY") ||
+           name.starts_with("SSL_CERT_") || name == "NO_COLOR" || name == "REQUESTS_CA_BUNDLE";
 }
 
 std::vector<std::string> environment(const std::map<std::string, std::string>& added)

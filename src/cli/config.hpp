@@ -1,0 +1,19 @@
+#ifndef REGSWEEP_SRC_CLI_CONFIG_HPP
+#define REGSWEEP_SRC_CLI_CONFIG_HPP
+
+#include "cli/options.hpp"
+
+namespace regsweep::cli {
+
+/// Fills what neither options nor the environment have set from the configuration file: the registry that is meant by
+/// `default`, and if the registry is given by a name of the file, everything that stands below that name. Call it after
+/// parsing. Throws `failure` if the file is wrong, cannot be read though it was asked for, or may be written by others.
+void apply_config(CLI::App& app, options& into);
+
+/// The password of the configuration file for the chosen registry, from its file or command; empty if there is none.
+/// Throws `failure`.
+std::string configured_password(const options& of);
+
+} // namespace regsweep::cli
+
+#endif
