@@ -39,6 +39,7 @@ public:
         case errc::bad_regex: return "invalid regular expression";
         case errc::match_limit: return "regular expression too expensive";
         case errc::conflict: return "selection conflict";
+        case errc::over_limit: return "too much would go";
         case errc::incomplete: return "index incomplete";
         case errc::cancelled: return "interrupted";
         }

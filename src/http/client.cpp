@@ -314,7 +314,8 @@ void client::impl::heed(const response& rs)
         watch_limit(rs);
 }
 
-awaitable<bool> client::send_together(endpoint& to, std::span<const request> rqs, response& rs, const answer_sink& take)
+awaitable<result<bool>> client::send_together(endpoint& to, std::span<const request> rqs, response& rs,
+                                              const answer_sink& take)
 {
     impl& self = *impl_;
     if (to.idle.empty() || !self.ready())
@@ -337,12 +338,16 @@ awaitable<bool> client::send_together(endpoint& to, std::span<const request> rqs
     };
     const answer_sink count = std::cref(heed); // small enough to be kept without an allocation
     const auto done = co_await c->exchange_all(rqs.size(), {}, rqs.front().verb == method::head, rs, &count);
-    if (whole == 0 && !c->touched())
-        self.stats.requests -= rqs.size(); // as for one request: the connection had been closed before
-    else if (!done)
-        ++self.stats.retries; // the rest is sent again
+    const bool closed_before = !done && !c->touched() && done.error().is(errc::connection_lost);
     self.end_use(to, std::move(c), done.has_value());
-    co_return true;
+    if (done)
+        co_return true;
+    if (closed_before) {
+        self.stats.requests -= rqs.size();
+        co_return false;
+    }
+    ++self.stats.retries; // whoever wants the rest sends it again
+    co_return of_request(done.error(), rqs[whole]);
 }
 
 awaitable<result<void>> client::send(endpoint& to, const request& rq, response& rs)

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -87,6 +88,7 @@ public:
 
 private:
     awaitable<void> work();
+    awaitable<result<void>> send(http::request& rq, http::response& rs, access rights, operation op);
     void choose(http::request& rq, access& rights, operation& op);
     bool note(const result<void>& done, const http::response& rs, finished_request& what);
     void tick();
@@ -109,6 +111,7 @@ private:
     clock::time_point start_{};
     std::size_t ticks_ = 0;
     unsigned working_ = 0;
+    bool plain_ = true; // requests need no login that changes, and no redirects
     bool drained_ = false;
     bool measuring_ = false;
     std::uint64_t bytes_before_ = 0;
@@ -222,6 +225,26 @@ bool load_thread::note(const result<void>& done, const http::response& rs, finis
     return true;
 }
 
+// Most requests need nothing that `authenticator::send` does beside sending: that would only be measured.
+awaitable<result<void>> load_thread::send(http::request& rq, http::response& rs, access rights, operation op)
+{
+    const auto authorization = plain_ && op != operation::blob ? auth_.standing(rights) : std::nullopt;
+    if (authorization) {
+        rq.authorization = *authorization;
+        bool answered = false;
+        const auto take = [&](std::size_t) { answered = true; };
+        const http::answer_sink sink = std::cref(take);
+        const auto sent = co_await client_.send_together(auth_.endpoint(), {&rq, 1}, rs, sink);
+        rq.authorization = {};
+        if (!sent)
+            co_return sent.error();
+        plain_ = !answered || (rs.status != 401 && rs.status / 100 != 3);
+        if (answered && plain_)
+            co_return result<void>();
+    }
+    co_return co_await auth_.send(rq, rs, rights);
+}
+
 awaitable<void> load_thread::work()
 {
     http::request rq;
@@ -249,7 +272,7 @@ awaitable<void> load_thread::work()
         what.sent = now;
         what.status = 0;
         what.body_bytes = 0;
-        auto done = co_await auth_.send(rq, rs, rights);
+        auto done = co_await send(rq, rs, rights, what.op);
         now = what.ended = clock::now();
         if (!note(done, rs, what))
             co_return;

@@ -260,8 +260,11 @@ awaitable<std::size_t> registry_client::resolve_all(std::string_view repository,
             ++settled;
         };
         const http::answer_sink sink = std::cref(take);
-        const bool sent = co_await impl_->connection.send_together(impl_->auth.endpoint(), rqs, buffers.answer, sink);
-        impl_->vain = sent && settled == 0 ? impl_->vain + 1 : 0;
+        const auto sent = co_await impl_->connection.send_together(impl_->auth.endpoint(), rqs, buffers.answer, sink);
+        if (settled != 0)
+            impl_->vain = 0;
+        else if (!sent || *sent)
+            ++impl_->vain;
     }
     for (resolution& one : wanted) {
         if (one.settled)

@@ -611,7 +611,7 @@ result<void> retention::check_limit(const retention_repository& of, const reposi
     const std::uint64_t going = decided.removed + decided.untagged;
     if (impl_->policy.max_remove.allows(going, of.tags.size()))
         return {};
-    return error(errc::conflict,
+    return error(errc::over_limit,
                  "the policy takes " + std::to_string(going) + " of the " + std::to_string(of.tags.size()) +
                      " tags of repository '" + of.name + "', more than " + to_string(impl_->policy.max_remove) +
                      ": nothing is deleted; look at --explain, then raise --max-remove or give --force");

@@ -40,6 +40,7 @@ enum class errc {
     bad_regex,        ///< a regular expression cannot be compiled
     match_limit,      ///< a regular expression took too many steps on a tag
     conflict,         ///< the selection shares digests with what was not selected
+    over_limit,       ///< more would go than was allowed
     incomplete,       ///< the index does not know all of a repository
     cancelled,        ///< stopped on request
 };

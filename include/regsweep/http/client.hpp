@@ -70,8 +70,10 @@ public:
     /// Sends requests without a body, all GET or all HEAD, together on one connection that is open already
     /// (pipelining, RFC 9112 section 9.3.2), and gives each whole answer, filled into `rs`, to `take` with the place of
     /// its request. Does not wait, redirect or repeat: what `take` was not told of, or could not use, is for `send`.
-    /// False if nothing was sent: there was no idle connection, or `ready` is false. All must live until it returns.
-    awaitable<bool> send_together(endpoint& to, std::span<const request> rqs, response& rs, const answer_sink& take);
+    /// False if nothing was sent: there was no idle connection, it had been closed, or `ready` is false. Fails as
+    /// `send` does if an answer did not come whole. All must live until it returns.
+    awaitable<result<bool>> send_together(endpoint& to, std::span<const request> rqs, response& rs,
+                                          const answer_sink& take);
 
     /// Whether a request would be sent at once: there is neither a rate limit nor a pause.
     bool ready() const noexcept;

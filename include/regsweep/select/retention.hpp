@@ -132,7 +132,7 @@ public:
     std::string why_manifest(const retention_repository& of, const repository_decision& decided,
                              std::size_t manifest) const;
 
-    /// Fails with `errc::conflict` if more tags would go than the policy's `max_remove` allows.
+    /// Fails with `errc::over_limit` if more tags would go than the policy's `max_remove` allows.
     result<void> check_limit(const retention_repository& of, const repository_decision& decided) const;
 
 private:

@@ -407,7 +407,7 @@ BOOST_AUTO_TEST_CASE(too_much_at_once_is_refused)
     BOOST_TEST(check(rules("- remove: {tags: a}\n")).has_value());
     const auto refused = check(rules("- remove: {tags: [a, b]}\n"));
     BOOST_TEST_REQUIRE(!refused);
-    BOOST_TEST(refused.error().is(errc::conflict));
+    BOOST_TEST(refused.error().is(errc::over_limit));
     BOOST_TEST(
         refused.error().detail.starts_with("the policy takes 2 of the 3 tags of repository 'team/app', more than 50%"));
     BOOST_TEST(check("max_remove: 2\n" + rules("- remove: {tags: [a, b]}\n")).has_value());
