@@ -4,6 +4,8 @@ set(root ${CPACK_TEMPORARY_DIRECTORY}/regsweep/usr)
 set(doc ${root}/share/doc/regsweep)
 
 file(RENAME ${doc}/LICENSE ${doc}/copyright)
+# Debian's zsh looks for packages' completions there.
+file(RENAME ${root}/share/zsh/site-functions ${root}/share/zsh/vendor-completions)
 
 string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE ${doc}/changelog.Debian

@@ -29,6 +29,11 @@ void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<
     option.transform(CLI::Validator(check, ""))->type_name(type);
 }
 
+bool takes_values(const CLI::Option& option)
+{
+    return option.get_items_expected_max() > 0;
+}
+
 std::vector<std::string> words_of(std::string_view type_name)
 {
     std::vector<std::string> out;

@@ -34,6 +34,9 @@ void limit_to(CLI::Option& option, const std::vector<std::pair<std::string, Enum
     limit_to(option, as_text(words), as_text(aliases));
 }
 
+/// Whether values follow the option: it is no flag.
+bool takes_values(const CLI::Option& option);
+
 /// The words that an option with this type name takes literally: `last` of `RUN|last`.
 std::vector<std::string> words_of(std::string_view type_name);
 

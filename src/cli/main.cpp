@@ -1,5 +1,7 @@
+#include "cli/completion.hpp"
 #include "cli/config.hpp"
 #include "cli/interruption.hpp"
+#include "cli/manual.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage_text.hpp"
@@ -15,7 +17,7 @@ using namespace regsweep::cli;
 
 constexpr std::array commands = {add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags,
                                  add_du,      add_inspect,         add_remove_repos,   add_remove_tags, add_prune,
-                                 add_apply,   add_journal,         add_restore,        add_bench};
+                                 add_apply,   add_journal,         add_restore,        add_bench,       add_doctor};
 
 int run(int argc, char** argv)
 {
@@ -34,6 +36,13 @@ int run(int argc, char** argv)
         auto runner = add(app, subcommand);
         known.emplace_back(subcommand, std::move(runner));
     }
+    CLI::App* completion_command = nullptr;
+    const auto print_completion = add_completion(app, completion_command);
+    // Not for people: the shells' scripts and the build ask.
+    if (argc > 1 && argv[1] == std::string_view("__complete"))
+        return run_completion(app, {argv + 2, argv + argc});
+    if (argc > 1 && argv[1] == std::string_view("__manual"))
+        return write_manual(app, {argv + 2, argv + argc});
     auto arguments = with_long_names(argc, argv);
     std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
     try {
@@ -45,6 +54,8 @@ int run(int argc, char** argv)
         return exit_usage;
     }
     terminal::standard().set(common.level, common.quiet);
+    if (*completion_command)
+        return print_completion();
     apply_config(app, common);
     session s(std::move(common));
     for (const auto& [subcommand, runner] : known)

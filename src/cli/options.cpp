@@ -43,7 +43,7 @@ std::string variable_of(std::string_view option)
 
 } // namespace
 
-std::vector<std::string> with_long_names(int argc, const char* const* argv)
+std::span<const std::pair<std::string_view, std::string_view>> old_names() noexcept
 {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> names = {{
         {"-reg", "--registry"},
@@ -52,21 +52,28 @@ std::vector<std::string> with_long_names(int argc, const char* const* argv)
         {"-cert", "--client-cert"},
         {"-key", "--client-key"},
     }};
+    return names;
+}
+
+std::string with_long_name(std::string_view word)
+{
+    const auto head = word.substr(0, word.find('='));
+    for (const auto& [old_name, name] : old_names())
+        if (old_name == head)
+            return std::string(name) + std::string(word.substr(head.size()));
+    return std::string(word);
+}
+
+std::vector<std::string> with_long_names(int argc, const char* const* argv)
+{
     std::vector<std::string> out;
     for (int i = 1; i < argc; ++i) {
         const std::string_view given(argv[i]);
         // docker-registry-util wants a value here, and a flag is what it means.
-        if (given == "--digest-auth" && i + 1 < argc && is_yes_or_no(argv[i + 1])) {
+        if (given == "--digest-auth" && i + 1 < argc && is_yes_or_no(argv[i + 1]))
             out.push_back(std::string(given) + "=" + argv[++i]);
-            continue;
-        }
-        const std::string_view head = given.substr(0, given.find('='));
-        const auto* const known =
-            std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == head; });
-        if (known == names.end())
-            out.emplace_back(given);
         else
-            out.push_back(std::string(known->second) + std::string(given.substr(head.size())));
+            out.push_back(with_long_name(given));
     }
     return out;
 }

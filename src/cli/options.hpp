@@ -5,8 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace regsweep::cli {
@@ -85,12 +88,17 @@ command_runner add_apply(CLI::App& app, CLI::App*& subcommand);
 command_runner add_journal(CLI::App& app, CLI::App*& subcommand);
 command_runner add_restore(CLI::App& app, CLI::App*& subcommand);
 command_runner add_bench(CLI::App& app, CLI::App*& subcommand);
+command_runner add_doctor(CLI::App& app, CLI::App*& subcommand);
 
 /// Adds the options of every command and reads their environment variables.
 void add_common_options(CLI::App& app, options& into);
 
-/// The arguments with docker-registry-util's multi-letter options of one dash (`-reg`, `-re`, `-xre`, `-cert`, `-key`)
-/// replaced by their long names.
+/// docker-registry-util's multi-letter options of one dash (`-reg`, `-re`, `-xre`, `-cert`, `-key`), and what they are
+/// called here.
+std::span<const std::pair<std::string_view, std::string_view>> old_names() noexcept;
+/// The word, with such a name replaced by the long one.
+std::string with_long_name(std::string_view word);
+/// All arguments so.
 std::vector<std::string> with_long_names(int argc, const char* const* argv);
 
 } // namespace regsweep::cli
