@@ -148,6 +148,7 @@ void read_and_ask(described& of)
     of.run("du", {"du", "--tags"});
     for (const auto& image : {std::string("app:1.0"), std::string("app:signature"), "multi@" + of.index_digest()})
         of.run("inspect", {"inspect", image});
+    of.run("doctor", {"doctor"});
 }
 
 void measure(described& of)
