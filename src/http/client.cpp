@@ -80,6 +80,7 @@ struct client::impl : connection_environment
     void watch_limit(const response& rs);
     void append_head(const endpoint& to, const request& rq, std::string& head) const;
     void heed(const response& rs);
+    void note_refusal(const response& rs);
     result<std::string> redirect_target(endpoint*& to, const request& rq, const response& rs);
     void start_ticking();
     void warn(const response& rs);
@@ -314,6 +315,18 @@ void client::impl::heed(const response& rs)
         watch_limit(rs);
 }
 
+// A request that `send` is going to repeat: it counts, and the time that the server asks for is everybody's.
+void client::impl::note_refusal(const response& rs)
+{
+    const auto wanted = parse_retry_after(rs.header("retry-after"), std::chrono::system_clock::now());
+    const auto delay = policy.delay(1, wanted);
+    if (!delay)
+        return;
+    ++stats.retries;
+    if (wanted)
+        options.pause->close_until(clock::now() + *delay);
+}
+
 awaitable<result<bool>> client::send_together(endpoint& to, std::span<const request> rqs, response& rs,
                                               const answer_sink& take)
 {
@@ -332,7 +345,9 @@ awaitable<result<bool>> client::send_together(endpoint& to, std::span<const requ
     const auto heed = [&](std::size_t i) {
         whole = i + 1;
         self.heed(rs);
-        if (!retry_policy::transient(rs.status))
+        if (retry_policy::transient(rs.status))
+            self.note_refusal(rs);
+        else
             ++self.served;
         take(i);
     };
@@ -421,6 +436,11 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
 awaitable<void> client::wait_until(clock::time_point when)
 {
     return impl_->sleep_until(when);
+}
+
+bool client::may_repeat() const noexcept
+{
+    return impl_->options.retry.retries != 0;
 }
 
 bool client::ready() const noexcept

@@ -242,7 +242,8 @@ awaitable<std::size_t> registry_client::resolve_all(std::string_view repository,
 {
     const auto authorization = impl_->auth.standing({access::kind::pull, repository});
     std::size_t settled = 0;
-    if (authorization && impl_->vain < most_in_vain) {
+    // What is not answered as one hopes is asked for again.
+    if (authorization && impl_->connection.may_repeat() && impl_->vain < most_in_vain) {
         buffers.together.resize(std::max(buffers.together.size(), wanted.size()));
         const std::span<http::request> rqs(buffers.together.data(), wanted.size());
         for (std::size_t i = 0; i != wanted.size(); ++i) {

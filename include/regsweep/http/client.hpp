@@ -75,6 +75,9 @@ public:
     awaitable<result<bool>> send_together(endpoint& to, std::span<const request> rqs, response& rs,
                                           const answer_sink& take);
 
+    /// Whether a request may be sent again after a failure (`retry_options::retries`).
+    bool may_repeat() const noexcept;
+
     /// Whether a request would be sent at once: there is neither a rate limit nor a pause.
     bool ready() const noexcept;
     /// Waits for the turn of one request, as `send` does unless `request::has_turn` says that it was done: for requests
