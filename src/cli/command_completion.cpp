@@ -1,9 +1,12 @@
 #include "cli/choices.hpp"
 #include "cli/completion.hpp"
+#include "cli/config.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace regsweep::cli {
 namespace {
@@ -71,17 +74,15 @@ complete -c regsweep -f -a '(__regsweep_complete)'
 )";
 
 // The index that a crawl with these options would fill.
-std::optional<index> open_index(const completion_context& with)
+std::optional<index> open_index(index_arguments arguments)
 {
     try {
-        CLI::App unused;
+        CLI::App app;
         options given;
-        add_common_options(unused, given);
-        if (!with.registry.empty())
-            given.registry = with.registry;
-        if (!with.cache.empty())
-            given.cache = with.cache;
-        given.patterns = with.patterns;
+        add_common_options(app, given);
+        std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
+        app.parse(std::move(arguments));
+        apply_config(app, given);
         const session s(std::move(given));
         if (s.index_file().empty())
             return std::nullopt;
@@ -97,9 +98,10 @@ std::optional<index> open_index(const completion_context& with)
     }
 }
 
-name_source names_of_index(const completion_context& with)
+name_source names_of_index(const index_arguments& arguments)
 {
-    const std::shared_ptr<const std::optional<index>> from = std::make_shared<std::optional<index>>(open_index(with));
+    const std::shared_ptr<const std::optional<index>> from =
+        std::make_shared<std::optional<index>>(open_index(arguments));
     name_source out;
     out.repositories = [from] {
         std::vector<std::string> names;

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
+#include <iterator>
+#include <utility>
 
 namespace regsweep::cli {
 namespace {
@@ -81,12 +82,12 @@ std::vector<std::string> named_repositories(const crawl_options& how)
     return out;
 }
 
-int examine(session& s, const char* source)
+int examine(session& s, std::string source)
 {
     const crawl_options& how = s.connection();
     doctor_options with;
     with.address = how.address;
-    with.address_source = source;
+    with.address_source = std::move(source);
     with.registry = how.registry;
     with.http = how.http;
     with.http.retry.retries = std::min(with.http.retry.retries, most_retries);
@@ -119,8 +120,12 @@ command_runner add_doctor(CLI::App& app, CLI::App*& subcommand)
 {
     subcommand = app.add_subcommand("doctor", "Find out what works with the registry, what does not, and what to do");
     const CLI::Option* registry = app.get_option("--registry");
-    return
-        [registry](session& s) { return examine(s, registry->count() != 0 ? "--registry" : "the variable REGISTRY"); };
+    return [registry](session& s) {
+        const std::string& name = s.options().registry_name;
+        return examine(s, !name.empty()            ? "'" + printable(name) + "' of the configuration file"
+                          : registry->count() != 0 ? "--registry"
+                                                   : "the variable REGISTRY");
+    };
 }
 
 } // namespace regsweep::cli

@@ -10,7 +10,7 @@
 namespace regsweep::cli {
 namespace {
 
-using context_names = std::function<name_source(const completion_context&)>;
+using context_names = std::function<name_source(const index_arguments&)>;
 
 constexpr std::size_t most_words = 10'000; // a list that is longer helps nobody
 
@@ -87,16 +87,12 @@ public:
         return out;
     }
 
-    completion_context context() const
+    index_arguments which_index() const
     {
-        completion_context out;
-        const auto last = [&](const char* name) {
-            const auto all = values(root_->get_option_no_throw(name));
-            return all.empty() ? std::string() : all.back();
-        };
-        out.registry = last("--registry");
-        out.cache = last("--cache");
-        out.patterns = values(root_->get_option_no_throw("--repo"));
+        index_arguments out;
+        for (const char* name : {"--registry", "--config", "--cache", "--repo"})
+            for (const auto& value : values(root_->get_option_no_throw(name)))
+                out.push_back(std::string(name) + "=" + value);
         return out;
     }
 
@@ -199,14 +195,14 @@ private:
 
     void repositories()
     {
-        for (const auto& name : names_(before_.context()).repositories())
+        for (const auto& name : names_(before_.which_index()).repositories())
             if (valid_repository(name))
                 add(name);
     }
 
     void tags()
     {
-        const auto source = names_(before_.context());
+        const auto source = names_(before_.which_index());
         std::vector<std::string> all;
         for (const auto& repository : before_.values(before_.command().get_option_no_throw("--repo")))
             for (auto& tag : source.tags(repository))
@@ -220,7 +216,7 @@ private:
 
     void images()
     {
-        const auto source = names_(before_.context());
+        const auto source = names_(before_.which_index());
         const auto colon = word_.find(':');
         if (colon == std::string::npos) {
             out_.what = completion::kind::stems;

@@ -18,14 +18,8 @@ struct name_source
     std::function<std::vector<std::string>(const std::string& repository)> tags;
 };
 
-/// The values that the words before the one to complete give to `--registry`, `--cache` and the `--repo` of all
-/// commands: what decides which index is meant.
-struct completion_context
-{
-    std::string registry;
-    std::string cache;
-    std::vector<std::string> patterns;
-};
+/// What of a command line decides which index is meant, each as `--option=value`.
+using index_arguments = std::vector<std::string>;
 
 /// What can stand in place of the last word.
 struct completion
@@ -42,7 +36,7 @@ struct completion
 /// Completes the last of `words`, the command line without the program's name, by the options and commands of `app`.
 /// Names that the shell would not take as they are are left out.
 completion complete(const CLI::App& app, const std::vector<std::string>& words,
-                    const std::function<name_source(const completion_context&)>& names);
+                    const std::function<name_source(const index_arguments&)>& names);
 
 /// bash cuts words at `=` and `:` and gives these as words of their own: the words as they were typed.
 std::vector<std::string> joined_words(const std::vector<std::string>& words);

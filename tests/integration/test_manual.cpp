@@ -225,6 +225,12 @@ BOOST_AUTO_TEST_CASE(bash_completes_names_of_the_index)
     BOOST_TEST((bash({"du", "-reg", at, "-c", file, "-r", "team/a"}) == words{"team/api"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_registry_may_be_named_in_a_configuration_file)
+{
+    write_file(home.file("config.yaml"), "registries:\n  here: {address: " + registry.address() + "}\n");
+    BOOST_TEST((bash({"--config", "config.yaml", "-reg", "here", "du", "-r", "team/a"}) == words{"team/api"}));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_said_where_there_is_no_index)
 {
     BOOST_TEST((bash({"du", "-r", ""}) == words{}));
