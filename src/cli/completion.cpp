@@ -226,9 +226,11 @@ private:
             return;
         }
         const std::string repository = word_.substr(0, colon);
+        prefix_ = repository + ":";
+        word_.erase(0, colon + 1);
         for (const auto& tag : source.tags(repository))
             if (valid_tag(tag))
-                add(repository + ":" + tag);
+                add(tag);
     }
 
     const command_line& before_;
