@@ -81,6 +81,7 @@ std::vector<sized_tag> sized_tags(const index& from, std::string_view repository
         .value();
     sort_tags(names, false);
     std::vector<sized_tag> out;
+    out.reserve(names.size());
     for (const auto& name : names)
         out.push_back(std::move(by_name.at(name)));
     const auto key = [&](const sized_tag& t) {
