@@ -123,14 +123,15 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
         auto lease = co_await leases.get();
         if (to_keep.contains(tag) && shelf->has_room()) {
             auto whole = co_await registry.get_manifest(repository, tag, lease.buffers());
-            if (whole && *whole) {
-                live.tags.emplace(tag, (*whole)->digest);
-                live.types.insert_or_assign((*whole)->digest, (*whole)->type);
-                shelf->put(**std::move(whole));
-            }
             // What cannot be kept can be looked at perhaps: the step fails then, not the repository.
-            if (whole)
+            if (whole) {
+                if (*whole) {
+                    live.tags.emplace(tag, (*whole)->digest);
+                    live.types.insert_or_assign((*whole)->digest, (*whole)->type);
+                    shelf->put(*std::move(*whole));
+                }
                 co_return;
+            }
         }
         auto found = co_await registry.resolve(repository, tag, lease.buffers());
         if (!found && !failure)
