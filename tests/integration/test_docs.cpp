@@ -190,9 +190,38 @@ void check_shape(const json::value& example, const json::value& real, const std:
 std::vector<fs::path> markdown_files()
 {
     std::vector<fs::path> all{root / "README.md"};
-    for (const auto& entry : fs::directory_iterator(root / "docs"))
+    for (const auto& entry : fs::recursive_directory_iterator(root / "docs"))
         if (entry.path().extension() == ".md")
             all.push_back(entry.path());
+    return all;
+}
+
+/// The lines of a file's code blocks, fenced or indented, each with those that continue it.
+std::vector<std::string> code_lines(const fs::path& file)
+{
+    std::vector<std::string> all;
+    bool fenced = false;
+    bool list = false; // what is indented below a list's item is its text
+    bool continued = false;
+    for (const auto& line : lines(read_file(file))) {
+        const bool item = line.starts_with("- ") || line.starts_with("1. ");
+        list = item || (list && (line.empty() || line.starts_with(" ")));
+        if (line.starts_with("```")) {
+            fenced = !fenced;
+        } else if (fenced || (line.starts_with("    ") && !list)) {
+            const auto begin = line.find_first_not_of(' ');
+            const auto text = begin == std::string::npos ? std::string() : line.substr(begin);
+            if (continued)
+                all.back() += " " + text;
+            else
+                all.push_back(text);
+            continued = text.ends_with("\\") || text.ends_with("|") || text.ends_with("&&");
+            if (text.ends_with("\\"))
+                all.back().pop_back();
+        } else {
+            continued = false;
+        }
+    }
     return all;
 }
 
@@ -295,6 +324,37 @@ BOOST_AUTO_TEST_CASE(the_commands_of_the_readme_parse)
         }
     }
     BOOST_TEST(count > 20U);
+}
+
+BOOST_AUTO_TEST_CASE(every_command_line_of_the_documents_is_understood)
+{
+    // In a shell that finds nothing but this, so that no other command of a line is carried out.
+    const sandbox home;
+    fs::create_directory(home.file("bin"));
+    write_file(home.file("bin/regsweep"), "#!/bin/sh\n\"" REGSWEEP_PROGRAM "\" __parse \"$@\" >>" +
+                                              home.file("out").string() + " 2>>" + home.file("refused").string() +
+                                              "\necho \"$*\" >>" + home.file("seen").string() + "\n");
+    fs::permissions(home.file("bin/regsweep"), fs::perms::owner_all);
+    static const std::regex command(R"((^|\$ |[|;&] *|\$\()regsweep [^:])");
+    static const std::regex redirection(R"( (<|>>?) ?[^ ]+)");
+    std::size_t count = 0;
+    for (const auto& file : markdown_files()) {
+        for (auto line : code_lines(file)) {
+            if (!std::regex_search(line, command) || line.starts_with("chroot"))
+                continue; // what is quoted for another system's shell is not this one's
+            ++count;
+            if (line.starts_with("$ "))
+                line.erase(0, 2);
+            auto shell = home.command({}, {{"PATH", home.file("bin").string()}});
+            shell.args = {"/bin/sh", "-c", std::regex_replace(line, redirection, "")};
+            for (const char* name : {"seen", "refused"})
+                write_file(home.file(name), "");
+            regsweep::test::run(shell);
+            BOOST_TEST(read_file(home.file("seen")) != "", file << ": nothing is run by: " << line);
+            BOOST_TEST(read_file(home.file("refused")) == "", file << ": " << line);
+        }
+    }
+    BOOST_TEST(count > 100U);
 }
 
 BOOST_AUTO_TEST_CASE(the_transcript_of_the_readme_is_what_happens)
