@@ -171,6 +171,7 @@ sweep_options sweep_settings(session& s, const sweep_flags& how)
     out.http = to.http;
     if (to.concurrency != 0)
         out.concurrency = to.concurrency;
+    out.pipeline = to.pipeline;
     out.page_size = to.page_size;
     out.delete_rate = how.delete_rate.value_or(s.options().delete_rate);
     out.verify = !how.no_verify;
@@ -283,8 +284,8 @@ plan read_plan_of(session& s, const std::string& file)
 {
     plan what = read_plan(std::filesystem::path(file)).value();
     if (what.header.registry != s.address().canonical())
-        throw failure({errc::bad_argument,
-                       file + " is a plan for " + what.header.registry + ", not for " + s.address().canonical()});
+        throw failure({errc::bad_argument, file + " is a plan for " + what.header.registry + ", not for " +
+                                               s.address().canonical() + "; give the plan's with -reg"});
     return what;
 }
 

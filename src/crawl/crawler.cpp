@@ -1,8 +1,8 @@
 #include "regsweep/crawl/crawler.hpp"
 
 #include "crawl/concurrency.hpp"
-#include "crawl/pipelining.hpp"
 #include "crawl/plan.hpp"
+#include "registry/pipelining.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -317,18 +317,12 @@ awaitable<void> crew::work(coordinator& boss)
 // Whether tags that have been resolved one by one are what they were when asked for together.
 awaitable<void> crew::try_pipelining(const index_record& record, registry_buffers& buffers)
 {
-    std::vector<resolution> wanted;
-    std::vector<digest> known;
-    for (const index_record::entry& entry : record.entries) {
-        if (entry.what != index_record::state::resolved || wanted.size() == pipelining::deep)
-            continue;
-        wanted.push_back({record.tag(entry)});
-        known.push_back(entry.digest);
-    }
-    bool same = wanted.size() == pipelining::deep;
-    same = co_await registry_.resolve_all(record.repository, wanted, buffers) == wanted.size() && same;
-    for (std::size_t i = 0; i != wanted.size(); ++i)
-        same = same && wanted[i].found && *wanted[i].found && (*wanted[i].found)->digest == known[i];
+    std::vector<known_resolution> known;
+    for (const index_record::entry& entry : record.entries)
+        if (entry.what == index_record::state::resolved && known.size() != pipelining::deep)
+            known.push_back({record.tag(entry), entry.digest});
+    const bool same =
+        known.size() == pipelining::deep && co_await registry_.answers_in_order(record.repository, known, buffers);
     pipeline_.tried(same);
 }
 

@@ -126,6 +126,52 @@ struct registry_client::impl
         return found(resolved_manifest{*id, type});
     }
 
+    // A manifest that was received with status 200.
+    result<std::optional<manifest>> read_manifest(const http::request& rq, const http::response& rs,
+                                                  std::string_view reference) const
+    {
+        manifest out;
+        out.content_type = rs.header("content-type");
+        out.type = parse_media_type(out.content_type);
+        const auto checked = check_content(rq, rs, out.type, reference);
+        if (!checked)
+            return checked.error();
+        out.digest = *checked;
+        out.body = rs.body;
+        return std::optional<manifest>(std::move(out));
+    }
+
+    // Sends a request for each of `wanted` together on one connection, if that is possible here. `make(rq, one)` makes
+    // one, and `take(rq, one)` reads its answer: false where it is not the one hoped for. Returns how many are settled.
+    template<class Wanted, class Make, class Take>
+    awaitable<std::size_t> send_together(access rights, std::span<Wanted> wanted, registry_buffers& buffers, Make make,
+                                         Take take)
+    {
+        const auto authorization = auth.standing(rights);
+        if (!authorization || !connection.may_repeat() || vain >= most_in_vain)
+            co_return 0;
+        buffers.together.resize(std::max(buffers.together.size(), wanted.size()));
+        const std::span<http::request> rqs(buffers.together.data(), wanted.size());
+        for (std::size_t i = 0; i != wanted.size(); ++i) {
+            rqs[i].accept = accepted_manifests;
+            rqs[i].authorization = *authorization;
+            make(rqs[i], wanted[i]);
+        }
+        std::size_t settled = 0;
+        const auto read = [&](std::size_t i) {
+            wanted[i].settled = take(rqs[i], wanted[i]);
+            if (wanted[i].settled)
+                ++settled;
+        };
+        const http::answer_sink sink = std::cref(read);
+        const auto sent = co_await connection.send_together(auth.endpoint(), rqs, buffers.answer, sink);
+        if (settled != 0)
+            vain = 0;
+        else if (!sent || *sent)
+            ++vain;
+        co_return settled;
+    }
+
     result<name_page> read_page(const http::request& rq, const http::response& rs,
                                 result<name_list> (*parse)(std::string_view)) const
     {
@@ -240,33 +286,18 @@ registry_client::resolve(std::string_view repository, std::string_view reference
 awaitable<std::size_t> registry_client::resolve_all(std::string_view repository, std::span<resolution> wanted,
                                                     registry_buffers& buffers)
 {
-    const auto authorization = impl_->auth.standing({access::kind::pull, repository});
-    std::size_t settled = 0;
-    // What is not answered as one hopes is asked for again.
-    if (authorization && impl_->connection.may_repeat() && impl_->vain < most_in_vain) {
-        buffers.together.resize(std::max(buffers.together.size(), wanted.size()));
-        const std::span<http::request> rqs(buffers.together.data(), wanted.size());
-        for (std::size_t i = 0; i != wanted.size(); ++i) {
-            rqs[i].verb = impl_->get_only ? method::get : method::head;
-            rqs[i].accept = accepted_manifests;
-            rqs[i].authorization = *authorization;
-            impl_->manifest_target(rqs[i].target, repository, wanted[i].reference);
-        }
-        const auto take = [&](std::size_t i) {
-            auto found = impl_->read_resolution(rqs[i], buffers.answer, wanted[i].reference);
-            if (!found)
-                return;
-            wanted[i].found = *std::move(found);
-            wanted[i].settled = true;
-            ++settled;
-        };
-        const http::answer_sink sink = std::cref(take);
-        const auto sent = co_await impl_->connection.send_together(impl_->auth.endpoint(), rqs, buffers.answer, sink);
-        if (settled != 0)
-            impl_->vain = 0;
-        else if (!sent || *sent)
-            ++impl_->vain;
-    }
+    const auto make = [&](http::request& rq, const resolution& one) {
+        rq.verb = impl_->get_only ? method::get : method::head;
+        impl_->manifest_target(rq.target, repository, one.reference);
+    };
+    const auto take = [&](const http::request& rq, resolution& one) {
+        auto found = impl_->read_resolution(rq, buffers.answer, one.reference);
+        if (found)
+            one.found = *std::move(found);
+        return found.has_value();
+    };
+    const access rights{access::kind::pull, repository};
+    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
     for (resolution& one : wanted) {
         if (one.settled)
             continue;
@@ -274,6 +305,19 @@ awaitable<std::size_t> registry_client::resolve_all(std::string_view repository,
         one.settled = true;
     }
     co_return settled;
+}
+
+awaitable<bool> registry_client::answers_in_order(std::string_view repository, std::span<const known_resolution> known,
+                                                  registry_buffers& buffers)
+{
+    std::vector<resolution> wanted;
+    for (const known_resolution& one : known)
+        wanted.push_back({one.reference});
+    const std::size_t settled = co_await resolve_all(repository, wanted, buffers);
+    bool same = settled == wanted.size();
+    for (std::size_t i = 0; i != wanted.size(); ++i)
+        same = same && wanted[i].found && *wanted[i].found && (*wanted[i].found)->digest == known[i].digest;
+    co_return same;
 }
 
 awaitable<result<std::optional<manifest>>>
@@ -291,15 +335,34 @@ registry_client::get_manifest(std::string_view repository, std::string_view refe
         co_return std::optional<manifest>();
     if (rs.status != 200)
         co_return impl_->failed(rq, rs, rights);
-    manifest out;
-    out.content_type = rs.header("content-type");
-    out.type = parse_media_type(out.content_type);
-    auto checked = check_content(rq, rs, out.type, reference);
-    if (!checked)
-        co_return checked.error();
-    out.digest = *checked;
-    out.body = rs.body;
-    co_return std::optional<manifest>(std::move(out));
+    co_return impl_->read_manifest(rq, rs, reference);
+}
+
+awaitable<std::size_t> registry_client::get_manifests(std::string_view repository, std::span<manifest_reading> wanted,
+                                                      registry_buffers& buffers)
+{
+    const auto make = [&](http::request& rq, const manifest_reading& one) {
+        rq.verb = method::get;
+        impl_->manifest_target(rq.target, repository, one.reference);
+    };
+    const auto take = [&](const http::request& rq, manifest_reading& one) {
+        if (buffers.answer.status == 404)
+            one.found = std::optional<manifest>();
+        else if (buffers.answer.status == 200)
+            one.found = impl_->read_manifest(rq, buffers.answer, one.reference);
+        else
+            return false;
+        return true;
+    };
+    const access rights{access::kind::pull, repository};
+    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
+    for (manifest_reading& one : wanted) {
+        if (one.settled)
+            continue;
+        one.found = co_await get_manifest(repository, one.reference, buffers);
+        one.settled = true;
+    }
+    co_return settled;
 }
 
 awaitable<result<bool>> registry_client::delete_manifest(std::string_view repository, const digest& what,
@@ -317,6 +380,35 @@ awaitable<result<bool>> registry_client::delete_manifest(std::string_view reposi
     if (buffers.answer.status / 100 != 2)
         co_return impl_->failed(rq, buffers.answer, rights);
     co_return true;
+}
+
+awaitable<std::size_t> registry_client::delete_manifests(std::string_view repository, std::span<deletion> wanted,
+                                                         registry_buffers& buffers)
+{
+    const auto make = [&](http::request& rq, const deletion& one) {
+        rq.verb = method::del;
+        impl_->manifest_target(rq.target, repository, one.digest.to_string());
+    };
+    const access rights{access::kind::remove, repository};
+    // A refusal is final, too, but for what `send` knows to get over.
+    const auto take = [&](const http::request& rq, deletion& one) {
+        const unsigned status = buffers.answer.status;
+        if (status == 404 || status / 100 == 2)
+            one.found = status != 404;
+        else if (status / 100 == 4 && status != 401 && !http::retry_policy::transient(status))
+            one.found = impl_->failed(rq, buffers.answer, rights);
+        else
+            return false;
+        return true;
+    };
+    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
+    for (deletion& one : wanted) {
+        if (one.settled)
+            continue;
+        one.found = co_await delete_manifest(repository, one.digest, buffers);
+        one.settled = true;
+    }
+    co_return settled;
 }
 
 awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 namespace regsweep {
@@ -55,7 +56,7 @@ CREATE TABLE entry(
     intended_at INTEGER NOT NULL,
     settled_at INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX entry_of_run ON entry(run_id, id, state);
+CREATE INDEX entry_of_run ON entry(run_id);
 CREATE INDEX entry_unfinished ON entry(run_id) WHERE state = 0;
 CREATE TABLE entry_tag(
     entry_id INTEGER NOT NULL REFERENCES entry(id),
@@ -75,6 +76,52 @@ std::int64_t now() noexcept
 {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
+// Writes rows with few statements: each costs as much as some rows do.
+class insertion
+{
+public:
+    // `into` as in "INSERT INTO t(a, b)"; `values` as in "?, ?".
+    insertion(std::string_view into, std::string_view values)
+        : one_(std::string(into) + " VALUES(" + std::string(values) + ")"), many_(one_),
+          columns_(static_cast<int>(std::count(values.begin(), values.end(), '?')))
+    {
+        for (std::size_t i = 1; i != at_once; ++i)
+            many_ += ",(" + std::string(values) + ")";
+    }
+
+    // Calls `bind(statement, place, row)` for each row: its columns have the places after `place`. Returns how many
+    // rows were added.
+    template<class Bind>
+    result<std::size_t> run(connection& db, std::size_t rows, Bind bind) const
+    {
+        std::size_t added = 0;
+        for (std::size_t row = 0; row != rows;) {
+            const int count = rows - row >= at_once ? static_cast<int>(at_once) : 1;
+            auto add = db.cached(count == 1 ? one_.c_str() : many_.c_str());
+            if (!add)
+                return add.error();
+            for (int i = 0; i != count; ++i)
+                bind(*add, i * columns_, row++);
+            if (const auto done = add->run(); !done)
+                return done.error();
+            added += static_cast<std::size_t>(db.changes());
+        }
+        return added;
+    }
+
+private:
+    static constexpr std::size_t at_once = 16;
+
+    std::string one_;
+    std::string many_;
+    int columns_;
+};
+
+std::span<const unsigned char> raw_bytes(std::string_view text) noexcept
+{
+    return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
 }
 
 error bad_argument(std::string text)
@@ -220,10 +267,12 @@ struct journal::impl
 
     error damaged(std::string_view what) const;
     result<bool> is_live(std::int64_t run) const;
-    result<std::int64_t> add_intent(std::int64_t run, const journal_intent& intent, std::int64_t when);
-    result<std::int64_t> add_manifest(const digest& d, std::string_view bytes);
-    result<void> add_tags(std::int64_t entry, const std::vector<std::string>& tags);
-    result<void> settle(const journal_outcome& outcome, std::int64_t when);
+    result<std::vector<std::int64_t>> write_intents(std::int64_t run, std::span<const journal_intent> intents);
+    result<std::vector<std::int64_t>> add_manifests(std::span<const journal_intent> intents);
+    result<std::int64_t> find_manifest(const digest& d);
+    result<void> add_tags(std::int64_t first_entry, std::span<const journal_intent> intents);
+    result<void> settle(std::span<const journal_outcome> outcomes);
+    result<void> settle_range(std::int64_t first, std::int64_t last, const journal_outcome& as, std::int64_t when);
     result<journal_entry> read_entry(const sqlite::statement& row);
     result<std::vector<journal_entry>> read_entries(sqlite::statement& query);
     result<std::vector<std::int64_t>> prunable(std::int64_t older_than);
@@ -295,7 +344,8 @@ result<std::int64_t> journal::begin_run(std::string_view registry, std::string_v
     return run;
 }
 
-result<std::vector<std::int64_t>> journal::add_intents(std::int64_t run, std::span<const journal_intent> intents)
+result<std::vector<std::int64_t>> journal::add_intents(std::int64_t run, std::span<const journal_intent> intents,
+                                                       std::span<const journal_outcome> outcomes)
 {
     for (const journal_intent& intent : intents) {
         if (const auto fine = check_intent(intent); !fine)
@@ -304,16 +354,9 @@ result<std::vector<std::int64_t>> journal::add_intents(std::int64_t run, std::sp
     if (std::find(impl_->own_runs.begin(), impl_->own_runs.end(), run) == impl_->own_runs.end())
         return bad_argument("run " + std::to_string(run) + " is not running; begin one first");
     return impl_->apply([&]() -> result<std::vector<std::int64_t>> {
-        std::vector<std::int64_t> ids;
-        ids.reserve(intents.size());
-        const std::int64_t when = now();
-        for (const journal_intent& intent : intents) {
-            const result<std::int64_t> id = impl_->add_intent(run, intent, when);
-            if (!id)
-                return id.error();
-            ids.push_back(*id);
-        }
-        return ids;
+        if (const auto settled = impl_->settle(outcomes); !settled)
+            return settled.error();
+        return impl_->write_intents(run, intents);
     });
 }
 
@@ -325,14 +368,7 @@ result<void> journal::add_outcomes(std::span<const journal_outcome> outcomes)
     // write-ahead log the next intents, or the end of the run, make it durable.
     if (const auto done = impl_->db.execute("PRAGMA synchronous=NORMAL"); !done)
         return done;
-    const auto written = impl_->apply([&]() -> result<void> {
-        const std::int64_t when = now();
-        for (const journal_outcome& outcome : outcomes) {
-            if (const auto done = impl_->settle(outcome, when); !done)
-                return done;
-        }
-        return {};
-    });
+    const auto written = impl_->apply([&] { return impl_->settle(outcomes); });
     const auto back = impl_->db.execute("PRAGMA synchronous=FULL");
     return written ? back : written;
 }
@@ -508,16 +544,71 @@ result<bool> journal::impl::is_live(std::int64_t run) const
     return locks.held_elsewhere(run);
 }
 
-result<std::int64_t> journal::impl::add_manifest(const digest& d, std::string_view bytes)
+result<std::vector<std::int64_t>> journal::impl::write_intents(std::int64_t run,
+                                                               std::span<const journal_intent> intents)
 {
-    const std::span<const unsigned char> raw{reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()};
-    auto add = db.cached("INSERT OR IGNORE INTO manifest(digest, bytes) VALUES(?1, ?2)");
-    if (!add)
-        return add.error();
-    if (const auto done = add->bind(1, d.bytes()).bind(2, raw).run(); !done)
+    const auto manifests = add_manifests(intents);
+    if (!manifests)
+        return manifests.error();
+    const auto first = db.integer("SELECT ifnull(max(id), 0) + 1 FROM entry");
+    if (!first)
+        return first.error();
+    static const insertion into_entry("INSERT INTO entry(id, run_id, repository, digest, kind, media_type, placeholder,"
+                                      " manifest_id, intended_at)",
+                                      "?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?");
+    const std::int64_t when = now();
+    const auto bind = [&](sqlite::statement& to, int place, std::size_t row) {
+        const journal_intent& intent = intents[row];
+        to.bind(place + 1, *first + static_cast<std::int64_t>(row)).bind(place + 2, run);
+        to.bind(place + 3, std::string_view(intent.repository)).bind(place + 4, intent.digest.bytes());
+        to.bind(place + 5, static_cast<std::int64_t>(intent.kind));
+        to.bind(place + 6, std::string_view(intent.media_type));
+        if (!intent.placeholder.empty())
+            to.bind(place + 7, intent.placeholder.bytes());
+        to.bind(place + 8, (*manifests)[row]).bind(place + 9, when);
+    };
+    if (const auto added = into_entry.run(db, intents.size(), bind); !added)
+        return added.error();
+    if (const auto done = add_tags(*first, intents); !done)
         return done.error();
-    if (db.changes() == 1)
-        return db.last_id();
+    std::vector<std::int64_t> ids(intents.size());
+    std::iota(ids.begin(), ids.end(), *first);
+    return ids;
+}
+
+// The numbers of the intents' manifests; 0 for one without.
+result<std::vector<std::int64_t>> journal::impl::add_manifests(std::span<const journal_intent> intents)
+{
+    std::vector<std::int64_t> ids(intents.size());
+    std::vector<std::size_t> with;
+    for (std::size_t i = 0; i != intents.size(); ++i)
+        if (!intents[i].manifest.empty())
+            with.push_back(i);
+    const auto first = db.integer("SELECT ifnull(max(id), 0) + 1 FROM manifest");
+    if (!first)
+        return first.error();
+    static const insertion into_manifest("INSERT OR IGNORE INTO manifest(id, digest, bytes)", "?, ?, ?");
+    const auto bind = [&](sqlite::statement& to, int place, std::size_t row) {
+        const journal_intent& intent = intents[with[row]];
+        to.bind(place + 1, ids[with[row]] = *first + static_cast<std::int64_t>(row));
+        to.bind(place + 2, intent.digest.bytes()).bind(place + 3, raw_bytes(intent.manifest));
+    };
+    const auto added = into_manifest.run(db, with.size(), bind);
+    if (!added)
+        return added.error();
+    if (*added == with.size())
+        return ids;
+    for (const std::size_t i : with) { // some were there before
+        const auto id = find_manifest(intents[i].digest);
+        if (!id)
+            return id.error();
+        ids[i] = *id;
+    }
+    return ids;
+}
+
+result<std::int64_t> journal::impl::find_manifest(const digest& d)
+{
     auto known = db.cached("SELECT id FROM manifest WHERE digest = ?1");
     if (!known)
         return known.error();
@@ -527,56 +618,59 @@ result<std::int64_t> journal::impl::add_manifest(const digest& d, std::string_vi
     return known->integer(0);
 }
 
-result<std::int64_t> journal::impl::add_intent(std::int64_t run, const journal_intent& intent, std::int64_t when)
+result<void> journal::impl::add_tags(std::int64_t first_entry, std::span<const journal_intent> intents)
 {
-    std::int64_t manifest = 0;
-    if (!intent.manifest.empty()) {
-        const result<std::int64_t> id = add_manifest(intent.digest, intent.manifest);
-        if (!id)
-            return id.error();
-        manifest = *id;
-    }
-    auto add = db.cached("INSERT INTO entry(run_id, repository, digest, kind, media_type, placeholder, manifest_id,"
-                         " intended_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8)");
-    if (!add)
-        return add.error();
-    add->bind(1, run).bind(2, std::string_view(intent.repository)).bind(3, intent.digest.bytes());
-    add->bind(4, static_cast<std::int64_t>(intent.kind)).bind(5, std::string_view(intent.media_type));
-    if (!intent.placeholder.empty())
-        add->bind(6, intent.placeholder.bytes());
-    if (const auto done = add->bind(7, manifest).bind(8, when).run(); !done)
-        return done.error();
-    const std::int64_t entry = db.last_id();
-    if (const auto done = add_tags(entry, intent.tags); !done)
-        return done.error();
-    return entry;
+    std::vector<std::pair<std::int64_t, std::string_view>> rows;
+    for (std::size_t i = 0; i != intents.size(); ++i)
+        for (const std::string& tag : intents[i].tags)
+            rows.emplace_back(first_entry + static_cast<std::int64_t>(i), tag);
+    static const insertion into_tag("INSERT OR IGNORE INTO entry_tag(entry_id, name)", "?, ?");
+    const auto added = into_tag.run(db, rows.size(), [&](sqlite::statement& to, int place, std::size_t row) {
+        to.bind(place + 1, rows[row].first).bind(place + 2, rows[row].second);
+    });
+    return added ? result<void>() : added.error();
 }
 
-result<void> journal::impl::add_tags(std::int64_t entry, const std::vector<std::string>& tags)
+// Outcomes that are alike, of entries that follow each other, are written by one statement.
+result<void> journal::impl::settle(std::span<const journal_outcome> outcomes)
 {
-    auto add = db.cached("INSERT OR IGNORE INTO entry_tag(entry_id, name) VALUES(?1, ?2)");
-    if (!add)
-        return add.error();
-    for (const std::string& tag : tags) {
-        if (const auto done = add->bind(1, entry).bind(2, std::string_view(tag)).run(); !done)
+    std::vector<const journal_outcome*> sorted;
+    for (const journal_outcome& outcome : outcomes) {
+        if (outcome.state == journal_state::intended)
+            return bad_argument("an entry of the journal cannot go back to intended; give what became of it");
+        sorted.push_back(&outcome);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->entry < b->entry; });
+    const auto ends_range = [](const journal_outcome* a, const journal_outcome* b) {
+        return b->entry != a->entry + 1 || b->state != a->state || b->message != a->message;
+    };
+    const std::int64_t when = now();
+    for (auto begin = sorted.begin(); begin != sorted.end();) {
+        auto last = std::adjacent_find(begin, sorted.end(), ends_range);
+        if (last == sorted.end())
+            --last;
+        if (const auto done = settle_range((*begin)->entry, (*last)->entry, **begin, when); !done)
             return done;
+        begin = last + 1;
     }
     return {};
 }
 
-result<void> journal::impl::settle(const journal_outcome& outcome, std::int64_t when)
+result<void> journal::impl::settle_range(std::int64_t first, std::int64_t last, const journal_outcome& as,
+                                         std::int64_t when)
 {
-    if (outcome.state == journal_state::intended)
-        return bad_argument("an entry of the journal cannot go back to intended; give what became of it");
-    auto update = db.cached("UPDATE entry SET state = ?1, message = ?2, settled_at = ?3 WHERE id = ?4");
+    auto update = db.cached("UPDATE entry SET state = ?1, message = ?2, settled_at = ?3 WHERE id BETWEEN ?4 AND ?5");
     if (!update)
         return update.error();
-    update->bind(1, static_cast<std::int64_t>(outcome.state)).bind(2, std::string_view(outcome.message));
-    if (const auto done = update->bind(3, when).bind(4, outcome.entry).run(); !done)
+    update->bind(1, static_cast<std::int64_t>(as.state)).bind(2, std::string_view(as.message));
+    if (const auto done = update->bind(3, when).bind(4, first).bind(5, last).run(); !done)
         return done;
-    if (db.changes() == 0)
-        return bad_argument("the journal has no entry " + std::to_string(outcome.entry));
-    return {};
+    if (db.changes() == last - first + 1)
+        return {};
+    const std::string which = first == last
+                                  ? std::to_string(first)
+                                  : "with a number from " + std::to_string(first) + " to " + std::to_string(last);
+    return bad_argument("the journal has no entry " + which);
 }
 
 result<journal_entry> journal::impl::read_entry(const sqlite::statement& row)

@@ -105,46 +105,70 @@ std::unordered_set<std::string_view> first_tags(std::span<const plan_step> steps
 
 } // namespace
 
-awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                        std::function<std::size_t()> at_once, std::string repository,
-                                        std::span<const plan_step> steps, manifest_shelf* shelf)
+awaitable<result<live_state>> read_live(live_reading how, std::string repository, std::span<const plan_step> steps,
+                                        manifest_shelf* shelf)
 {
-    auto tags = co_await read_tags(registry, leases, page_size, repository);
+    registry_client& registry = *how.registry;
+    lease_pool& leases = *how.leases;
+    pipelining& pipeline = *how.pipeline;
+    auto tags = co_await read_tags(registry, leases, how.page_size, repository);
     if (!tags)
         co_return tags.error();
     live_state live;
     std::optional<error> failure;
     const auto to_keep = shelf != nullptr ? first_tags(steps) : std::unordered_set<std::string_view>();
-    std::size_t begin = 0;
-    auto resolve = [&](std::size_t i) -> awaitable<void> {
-        if (failure)
-            co_return;
-        const std::string tag((*tags)[begin + i]);
-        auto lease = co_await leases.get();
-        if (to_keep.contains(tag) && shelf->has_room()) {
-            auto whole = co_await registry.get_manifest(repository, tag, lease.buffers());
-            // What cannot be kept can be looked at perhaps: the step fails then, not the repository.
-            if (whole) {
-                if (*whole) {
-                    live.tags.emplace(tag, (*whole)->digest);
-                    live.types.insert_or_assign((*whole)->digest, (*whole)->type);
-                    shelf->put(*std::move(*whole));
-                }
-                co_return;
-            }
-        }
-        auto found = co_await registry.resolve(repository, tag, lease.buffers());
-        if (!found && !failure)
-            failure = found.error();
-        if (!found || !*found)
-            co_return;
-        live.tags.emplace(tag, (*found)->digest);
-        live.types.insert_or_assign((*found)->digest, (*found)->type);
+    const auto note = [&live](std::string_view tag, const digest& id, media_type type) {
+        live.tags.emplace(tag, id);
+        live.types.insert_or_assign(id, type);
     };
-    for (; begin < tags->size(); begin += tags_at_once)
-        co_await for_each_parallel(std::min(tags_at_once, tags->size() - begin), at_once(), resolve);
+    for (std::size_t begin = 0, end = 0; begin != tags->size(); begin = end) {
+        end = std::min(begin + tags_at_once, tags->size());
+        const std::size_t depth = pipeline.depth();
+        auto resolve = [&](std::size_t chunk) -> awaitable<void> {
+            if (failure)
+                co_return;
+            const std::size_t first = begin + chunk * depth;
+            const std::size_t count = std::min(depth, end - first);
+            std::vector<manifest_reading> whole;
+            std::vector<resolution> digests;
+            for (std::size_t i = first; i != first + count; ++i) {
+                if (const std::string_view tag = (*tags)[i]; to_keep.contains(tag) && shelf->has_room())
+                    whole.push_back({tag});
+                else
+                    digests.push_back({tag});
+            }
+            auto lease = co_await leases.get();
+            if (!whole.empty())
+                co_await registry.get_manifests(repository, whole, lease.buffers());
+            for (manifest_reading& one : whole) {
+                if (!one.found) { // what cannot be kept can be looked at perhaps: the step fails then, nothing else
+                    digests.push_back({one.reference});
+                } else if (auto& found = *one.found) {
+                    note(one.reference, found->digest, found->type);
+                    shelf->put(*std::move(found));
+                }
+            }
+            if (!digests.empty())
+                co_await registry.resolve_all(repository, digests, lease.buffers());
+            for (const resolution& one : digests) {
+                if (!one.found && !failure)
+                    failure = one.found.error();
+                else if (one.found && *one.found)
+                    note(one.reference, (*one.found)->digest, (*one.found)->type);
+            }
+            pipeline.answered(http::clock::now(), static_cast<unsigned>(count));
+        };
+        co_await for_each_parallel((end - begin + depth - 1) / depth, how.at_once(), resolve);
+    }
     if (failure)
         co_return *failure;
+    if (live.tags.size() >= pipelining::deep && pipeline.take_trial()) {
+        std::vector<known_resolution> known;
+        for (auto each = live.tags.begin(); known.size() != pipelining::deep; ++each)
+            known.push_back({each->first, each->second});
+        auto lease = co_await leases.get();
+        pipeline.tried(co_await registry.answers_in_order(repository, known, lease.buffers()));
+    }
     std::vector<digest> round;
     for (const auto& [id, type] : live.types)
         if (may_be_index(type))
@@ -161,7 +185,7 @@ awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& l
             if (!done && !failure)
                 failure = done.error();
         };
-        co_await for_each_parallel(round.size(), at_once(), read);
+        co_await for_each_parallel(round.size(), how.at_once(), read);
         std::erase_if(more, [&](const digest& id) { return !seen.insert(id).second; });
         round = std::move(more);
     }

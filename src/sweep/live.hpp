@@ -1,6 +1,7 @@
 #ifndef REGSWEEP_SRC_SWEEP_LIVE_HPP
 #define REGSWEEP_SRC_SWEEP_LIVE_HPP
 
+#include "registry/pipelining.hpp"
 #include "regsweep/registry/client.hpp"
 #include "regsweep/sweep/plan.hpp"
 #include "sweep/parallel.hpp"
@@ -116,12 +117,21 @@ struct live_state : live_repository
     std::unordered_map<digest, media_type> types; ///< of the manifests seen
 };
 
+/// With what a registry is read. All must live until the reading is over.
+struct live_reading
+{
+    registry_client* registry;
+    lease_pool* leases;
+    pipelining* pipeline;                 ///< learns of the answers, and says how many requests to send together
+    unsigned page_size;                   ///< of the tag list
+    std::function<std::size_t()> at_once; ///< asked now and again how many requests there may be
+};
+
 /// Reads what a repository holds now: every tag with its digest, and every index manifest that a tag or step names
 /// with the manifests it lists, nested ones too. An unknown repository is an empty one. Fails if anything cannot be
 /// read, since what is not known cannot be protected. The manifests of the steps' tags are put on the shelf, if there
-/// is one. `at_once` says now and again how many requests there may be.
-http::awaitable<result<live_state>> read_live(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                              std::function<std::size_t()> at_once, std::string repository,
+/// is one.
+http::awaitable<result<live_state>> read_live(live_reading how, std::string repository,
                                               std::span<const plan_step> steps, manifest_shelf* shelf);
 
 } // namespace regsweep

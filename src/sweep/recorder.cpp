@@ -120,7 +120,7 @@ void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome
         group.insert(group.end(), std::make_move_iterator(w.intents.begin()), std::make_move_iterator(w.intents.end()));
     }
     if (!group.empty()) {
-        const auto entries = records_.add_intents(run_, group);
+        const auto entries = records_.add_intents(run_, group, outcomes);
         if (!entries)
             keep(entries.error());
         std::size_t next = 0;
@@ -134,7 +134,7 @@ void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome
             next += sizes[i];
         }
     }
-    if (!outcomes.empty())
+    if (group.empty())
         if (const auto done = records_.add_outcomes(outcomes); !done)
             keep(done.error());
     if (!changes.empty() && known_ != nullptr)

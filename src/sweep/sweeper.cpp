@@ -81,7 +81,7 @@ std::vector<std::span<const plan_step>> by_repository(const plan& what)
 
 sweeper::impl::impl(sweep_options o)
     : options(std::move(o)), client(context, options.http), registry(client, options.address, options.registry),
-      leases(std::max(1U, options.concurrency)), deletes(options.delete_rate)
+      leases(std::max(1U, options.concurrency)), deletes(options.delete_rate), pipeline(options.pipeline)
 {}
 
 sweeper::sweeper(sweep_options options) : impl_(std::make_unique<impl>(std::move(options))) {}
@@ -202,9 +202,8 @@ awaitable<void> sweeper::impl::sweep_all(const plan& what)
 awaitable<result<void>> sweeper::impl::check(repository_sweep& home)
 {
     const auto begin = http::clock::now();
-    const std::function<std::size_t()> at_once = [this] { return share(); };
-    auto read = co_await read_live(registry, leases, options.page_size, at_once, home.steps.front().repository,
-                                   home.steps, home.checked ? nullptr : &home.shelf);
+    auto read = co_await read_live(reading_of_registry(), home.steps.front().repository, home.steps,
+                                   home.checked ? nullptr : &home.shelf);
     if (!read)
         co_return read.error();
     home.live = *std::move(read);
@@ -324,13 +323,26 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         co_return fail_for_good(entries.error());
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
-    auto act = [&](std::size_t i) -> awaitable<void> {
-        if (ready[i]->step->kind == step_kind::untag)
-            co_await untag(*ready[i]);
-        else
-            co_await remove(*ready[i]);
+    // With a rate each delete waits for a moment of its own, and one that is timed must not wait behind another.
+    const std::size_t depth = deletes.limited() || options.on_delete ? 1 : pipeline.depth();
+    auto some = [&](std::size_t chunk) -> awaitable<void> {
+        const auto from = std::span<work_item* const>(ready).subspan(chunk * depth);
+        co_await act(from.first(std::min(depth, from.size())));
     };
-    co_await for_each_parallel(ready.size(), share(), act);
+    co_await for_each_parallel((ready.size() + depth - 1) / depth, share(), some);
+}
+
+awaitable<void> sweeper::impl::act(std::span<work_item* const> items)
+{
+    std::vector<work_item*> removals;
+    removals.reserve(items.size());
+    for (work_item* item : items) {
+        if (item->step->kind == step_kind::untag)
+            co_await untag(*item);
+        else
+            removals.push_back(item);
+    }
+    co_await remove(removals);
 }
 
 // Reads what the journal keeps of a step.
@@ -441,31 +453,62 @@ bool sweeper::impl::still_allowed(work_item& item)
     return !more;
 }
 
-awaitable<void> sweeper::impl::remove(work_item& item)
+// Waits for the moment of a delete, and says whether it is still to be done. Settles a step that is not.
+awaitable<bool> sweeper::impl::may_go(work_item& item)
 {
     if (deletes.limited())
         co_await wait_for_delete_slot();
-    if (stopping())
-        co_return not_attempted(item);
+    if (stopping()) {
+        not_attempted(item);
+        co_return false;
+    }
     if (too_old(*item.home)) {
         const bool looked = co_await look_again(item);
         if (!looked)
-            co_return;
+            co_return false;
     }
-    if (!still_allowed(item))
+    co_return still_allowed(item);
+}
+
+awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
+{
+    std::vector<work_item*> going;
+    going.reserve(items.size());
+    for (work_item* item : items) {
+        const bool may = co_await may_go(*item);
+        if (may)
+            going.push_back(item);
+    }
+    if (going.empty())
         co_return;
     auto lease = co_await leases.get();
-    if (stopping())
-        co_return not_attempted(item);
+    if (stopping()) {
+        for (const work_item* item : going)
+            not_attempted(*item);
+        co_return;
+    }
+    std::vector<deletion> deletions;
+    deletions.reserve(going.size());
+    for (const work_item* item : going)
+        deletions.push_back({item->step->id});
     const auto sent = http::clock::now();
-    const auto deleted = co_await registry.delete_manifest(item.step->repository, item.step->id, lease.buffers());
-    tell_of_delete(sent, deleted);
+    co_await registry.delete_manifests(going.front()->step->repository, deletions, lease.buffers());
+    pipeline.answered(http::clock::now(), static_cast<unsigned>(deletions.size()));
+    for (std::size_t i = 0; i != deletions.size(); ++i) {
+        tell_of_delete(sent, deletions[i].found);
+        co_await conclude(*going[i], deletions[i].found, lease.buffers());
+    }
+}
+
+// What came of a delete.
+awaitable<void> sweeper::impl::conclude(work_item& item, result<bool> deleted, registry_buffers& buffers)
+{
     if (!deleted)
-        co_return co_await remove_failed(item, deleted.error(), lease.buffers());
+        co_return co_await remove_failed(item, deleted.error(), buffers);
     if (*deleted)
         co_return done(item, journal_state::done);
     // It was there a moment ago. Some registries say 404 where they mean no.
-    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), lease.buffers());
+    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
     if (!now && now.error().is(errc::cancelled))
         co_return fail_for_good(now.error());
     if (!now)

@@ -32,8 +32,7 @@ std::unordered_set<digest> used_by_others(const live_state& live, const std::uno
 
 awaitable<result<void>> sweeper::impl::collect_children(std::string repository, std::vector<plan_step>& steps)
 {
-    const std::function<std::size_t()> at_once = [this] { return share(); };
-    auto read = co_await read_live(registry, leases, options.page_size, at_once, repository, steps, nullptr);
+    auto read = co_await read_live(reading_of_registry(), repository, steps, nullptr);
     if (!read)
         co_return read.error();
     const live_state& live = *read;

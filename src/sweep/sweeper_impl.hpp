@@ -89,7 +89,10 @@ struct sweeper::impl
     http::awaitable<bool> look_again(work_item& item);
     bool still_allowed(work_item& item);
     http::awaitable<void> wait_for_delete_slot();
-    http::awaitable<void> remove(work_item& item);
+    http::awaitable<void> act(std::span<work_item* const> items);
+    http::awaitable<bool> may_go(work_item& item);
+    http::awaitable<void> remove(std::span<work_item* const> items);
+    http::awaitable<void> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
     http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
 
     void done(const work_item& item, journal_state state, std::string message = {});
@@ -101,6 +104,10 @@ struct sweeper::impl
     // A repository's share of the requests that may be in flight, and one that waits to take the place of an answered
     // one.
     std::size_t share() const noexcept { return options.concurrency / std::max<std::size_t>(active, 1) + 1; }
+    live_reading reading_of_registry()
+    {
+        return {&registry, &leases, &pipeline, options.page_size, [this] { return share(); }};
+    }
     void step_over() { steps_done.fetch_add(1, std::memory_order_relaxed); }
 
     // sweeper_untag.cpp
@@ -137,6 +144,7 @@ struct sweeper::impl
     lease_pool leases;
     std::size_t shelf_room = std::size_t{64} << 20; // bytes of all repositories' shelves
     http::rate_limiter deletes;
+    pipelining pipeline;
     semaphore slots{1}; // who waits for the next delete's moment: one, so that a stop need wake only one
     sleeper slot_bed{context.get_executor()};
     std::size_t active = 0;                             // repositories being swept

@@ -37,6 +37,13 @@ struct resolved_manifest
     media_type type = media_type::unknown;
 };
 
+/// A reference, and what it is known to point to.
+struct known_resolution
+{
+    std::string_view reference;
+    regsweep::digest digest;
+};
+
 /// A manifest as the registry has it, byte for byte.
 struct manifest
 {
@@ -52,6 +59,22 @@ struct resolution
     std::string_view reference; ///< a tag or digest
     result<std::optional<resolved_manifest>> found{};
     bool settled = false; ///< `found` is the answer
+};
+
+/// A reference, and the manifest that came for it: nothing if it is not there (404).
+struct manifest_reading
+{
+    std::string_view reference; ///< a tag or digest
+    result<std::optional<manifest>> found{};
+    bool settled = false; ///< `found` is the answer
+};
+
+/// A manifest to be deleted, and whether it was there.
+struct deletion
+{
+    regsweep::digest digest;
+    result<bool> found{false}; ///< as `delete_manifest` returns it
+    bool settled = false;      ///< `found` is the answer
 };
 
 /// Buffers that one coroutine at a time uses for its requests, so that they allocate nothing.
@@ -97,14 +120,28 @@ public:
     http::awaitable<std::size_t> resolve_all(std::string_view repository, std::span<resolution> wanted,
                                              registry_buffers& buffers);
 
+    /// Whether references whose manifests are known are answered the same when asked for together: what has to be so
+    /// before anything else may be asked for together.
+    http::awaitable<bool> answers_in_order(std::string_view repository, std::span<const known_resolution> known,
+                                           registry_buffers& buffers);
+
     /// The manifest itself; nothing if it is not there (404). `errc::digest_mismatch` if its content does not hash
     /// to the digest that it was announced with or asked by.
     http::awaitable<result<std::optional<manifest>>>
     get_manifest(std::string_view repository, std::string_view reference, registry_buffers& buffers);
 
+    /// `get_manifest` for references of one repository, asked for together as in `resolve_all`.
+    http::awaitable<std::size_t> get_manifests(std::string_view repository, std::span<manifest_reading> wanted,
+                                               registry_buffers& buffers);
+
     /// Deletes a manifest by digest, and with it every tag of the repository that points to it. False if it was not
     /// there (404). `errc::unsupported` where the registry does not allow deletion (405).
     http::awaitable<result<bool>> delete_manifest(std::string_view repository, const digest& what,
+                                                  registry_buffers& buffers);
+
+    /// `delete_manifest` for manifests of one repository, asked for together as in `resolve_all`. Where the answers
+    /// are lost the deletes are sent again, so that what a lost one took is then found missing.
+    http::awaitable<std::size_t> delete_manifests(std::string_view repository, std::span<deletion> wanted,
                                                   registry_buffers& buffers);
 
     /// Deletes a tag and nothing else (distribution-spec end-9 with a tag). False if it was not there (404);

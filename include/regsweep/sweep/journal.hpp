@@ -123,8 +123,10 @@ public:
 
     /// Records intents as one group and returns their entries' numbers in the same order. When it returns they
     /// survive a kill and a power failure: only then send the requests. Groups of some hundred cost little each.
+    /// Records what became of earlier entries in the same group, which costs less than a group of its own.
     /// Fails with `errc::bad_argument` for an intent without repository or digest, or an `untag` without placeholder.
-    result<std::vector<std::int64_t>> add_intents(std::int64_t run, std::span<const journal_intent> intents);
+    result<std::vector<std::int64_t>> add_intents(std::int64_t run, std::span<const journal_intent> intents,
+                                                  std::span<const journal_outcome> outcomes = {});
 
     /// Records what became of entries, of this or an earlier run, as one group. What is not recorded because of a
     /// kill is found by `unfinished`. Fails with `errc::bad_argument`, recording nothing, for an unknown entry.

@@ -30,6 +30,7 @@ struct sweep_options
     registry_options registry;
     http::client_options http;
     unsigned concurrency = 32; ///< requests in flight
+    unsigned pipeline = 0;     ///< requests sent together on a connection; 0: several where that pays, 1: never
     unsigned page_size = 1000; ///< of the tag lists that are read again
     double delete_rate = 0;    ///< deletions a second; 0 for no limit. At most a tenth of a second's worth at once
     bool verify = true;        ///< check every step against the live registry right before it

@@ -1,4 +1,4 @@
-#include "crawl/pipelining.hpp"
+#include "registry/pipelining.hpp"
 
 namespace regsweep {
 namespace {

@@ -1,4 +1,4 @@
-#include "crawl/pipelining.hpp"
+#include "registry/pipelining.hpp"
 
 #include <boost/test/unit_test.hpp>
 
