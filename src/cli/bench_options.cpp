@@ -100,8 +100,10 @@ void add_result_options(CLI::App& subcommand, bench_options& into)
         subcommand
             .add_option("--output", into.form, "Form of the output; hgrm is HdrHistogram's text, for its plotter")
             ->group(group);
-    limit_to<bench_output>(*form,
-                           {{"text", bench_output::text}, {"json", bench_output::json}, {"hgrm", bench_output::hgrm}});
+    limit_to<bench_output>(*form, {{"table", bench_output::table},
+                                   {"text", bench_output::text},
+                                   {"json", bench_output::json},
+                                   {"hgrm", bench_output::hgrm}});
     subcommand.add_option("--hgrm", into.hgrm, "Write the latencies of the last run as HdrHistogram's text as well")
         ->type_name("FILE")
         ->group(group);

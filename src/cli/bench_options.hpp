@@ -9,7 +9,7 @@
 
 namespace regsweep::cli {
 
-enum class bench_output { as_given, text, json, hgrm };
+enum class bench_output { as_given, text, json, hgrm, table };
 
 /// What `bench` understands besides the options of all commands.
 struct bench_options

@@ -2,6 +2,7 @@
 
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 
 #include <algorithm>
@@ -185,6 +186,43 @@ void print_text(const session& s, const load_report& report, const load_report* 
     out.finish();
 }
 
+void add_operation(table& rows, const load_result& run, std::string_view name, std::uint64_t requests,
+                   std::uint64_t errors, const histogram& h)
+{
+    std::vector<std::string> cells = {std::to_string(run.concurrency), std::string(name), with_commas(requests),
+                                      with_commas(errors),
+                                      rate_text(run.seconds > 0 ? static_cast<double>(requests) / run.seconds : 0)};
+    for (const double percent : {50.0, 90.0, 99.0, 99.9})
+        cells.push_back(milliseconds(static_cast<double>(h.percentile(percent).count()) / 1e6));
+    cells.push_back(milliseconds(static_cast<double>(h.max().count()) / 1e6));
+    rows.add(std::move(cells));
+}
+
+void print_bench_table(const load_report& report)
+{
+    constexpr auto right = table::align::right;
+    output out;
+    std::vector<table::column> columns = {
+        {"connections", right}, {"operation"}, {"requests", right}, {"errors", right}, {"requests/s", right}};
+    for (const char* name : {"p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"})
+        columns.push_back({name, right});
+    table rows(out, std::move(columns));
+    for (const auto& run : report.runs) {
+        std::size_t shown = 0;
+        for (std::size_t i = 0; i != operations; ++i) {
+            const operation_result& one = run.by_operation[i];
+            if (one.requests == 0)
+                continue;
+            add_operation(rows, run, to_string(static_cast<operation>(i)), one.requests, one.errors, one.latency);
+            ++shown;
+        }
+        if (shown != 1)
+            add_operation(rows, run, "all", run.requests, run.errors, run.latency());
+    }
+    rows.finish();
+    out.finish();
+}
+
 histogram whole(const load_report& report)
 {
     return report.runs.empty() ? histogram() : report.runs.back().latency();
@@ -245,6 +283,9 @@ void show_report(const session& s, const bench_options& how, const load_report& 
         write_file("-", to_hgrm(whole(report)));
     else if (json)
         write_file("-", to_json(report) + "\n");
+    else if (how.form == bench_output::table ||
+             (how.form == bench_output::as_given && s.options().output == output_format::table))
+        print_bench_table(report);
     else
         print_text(s, report, earlier, how.compare);
     if (!how.hgrm.empty())

@@ -1,5 +1,6 @@
 #include "cli/interruption.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "regsweep/registry/doctor.hpp"
 
@@ -31,6 +32,15 @@ std::string padded(std::string_view text, std::size_t width)
     return out;
 }
 
+void print_summary(output& out, const std::vector<finding>& all)
+{
+    const std::size_t problems = count(all, verdict::problem);
+    out << "\n"
+        << (problems == 0 ? "usable" : "not usable") << ": " << number_of(problems, "problem") << ", "
+        << number_of(count(all, verdict::warning), "warning") << ", "
+        << std::to_string(count(all, verdict::not_checked)) << " not checked\n";
+}
+
 void print_text(const std::vector<finding>& all)
 {
     constexpr std::size_t first = 13;
@@ -47,11 +57,18 @@ void print_text(const std::vector<finding>& all)
         if (!f.advice.empty())
             out << std::string(first + second, ' ') << "do: " << f.advice << "\n";
     }
-    const std::size_t problems = count(all, verdict::problem);
-    out << "\n"
-        << (problems == 0 ? "usable" : "not usable") << ": " << number_of(problems, "problem") << ", "
-        << number_of(count(all, verdict::warning), "warning") << ", "
-        << std::to_string(count(all, verdict::not_checked)) << " not checked\n";
+    print_summary(out, all);
+    out.finish();
+}
+
+void print_table(const std::vector<finding>& all)
+{
+    output out;
+    table rows(out, {{"verdict"}, {"check"}, {"found"}, {"do"}});
+    for (const auto& f : all)
+        rows.add({std::string(to_string(f.how)), f.check, f.found, f.advice});
+    rows.finish();
+    print_summary(out, all);
     out.finish();
 }
 
@@ -109,6 +126,8 @@ int examine(session& s, std::string source)
     }
     if (s.options().output == output_format::json)
         print_json(s, all);
+    else if (s.options().output == output_format::table)
+        print_table(all);
     else
         print_text(all);
     return count(all, verdict::problem) == 0 ? s.status() : exit_failed;

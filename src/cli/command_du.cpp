@@ -1,12 +1,12 @@
 #include "cli/choices.hpp"
 #include "cli/details.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "regsweep/select/usage.hpp"
 #include "regsweep/select/version.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -156,57 +156,37 @@ void print_du_json(const session& s, const content_graph& graph, const du_result
     out.finish();
 }
 
-// A table whose first column is text and whose other ones are numbers.
-class text_table
-{
-public:
-    using row = std::array<std::string, 7>;
-
-    void add(row one)
-    {
-        for (std::size_t i = 0; i != one.size(); ++i)
-            widths_[i] = std::max(widths_[i], one[i].size());
-        rows_.push_back(std::move(one));
-    }
-    void print(output& out) const
-    {
-        for (const auto& r : rows_) {
-            std::string line = r[0] + std::string(widths_[0] - r[0].size(), ' ');
-            for (std::size_t i = 1; i != r.size(); ++i)
-                line += "  " + std::string(widths_[i] - r[i].size(), ' ') + r[i];
-            line.erase(line.find_last_not_of(' ') + 1);
-            out << line << "\n";
-        }
-    }
-
-private:
-    std::vector<row> rows_;
-    std::array<std::size_t, 7> widths_{};
-};
-
-text_table::row usage_row(std::string name, const repository_usage& u)
+std::vector<std::string> usage_row(std::string name, const repository_usage& u)
 {
     return {std::move(name),          with_commas(u.tags),        with_commas(u.manifests),
             with_commas(u.untagged),  human_size(u.logical_size), human_size(u.unique_size),
             human_size(u.shared_size)};
 }
 
-void print_du_text(const content_graph& graph, const du_result& what)
+void print_du_rows(const content_graph& graph, const du_result& what, table::kind made_for)
 {
-    text_table table;
-    table.add({"repository", "tags", "manifests", "untagged", "size", "unique", "shared"});
+    constexpr auto right = table::align::right;
+    output out;
+    table rows(out,
+               {{"repository"},
+                {"tags", right},
+                {"manifests", right},
+                {"untagged", right},
+                {"size", right},
+                {"unique", right},
+                {"shared", right}},
+               made_for);
     for (const auto& u : what.usage.repositories) {
-        table.add(usage_row(std::string(graph.repository(u.repository)), u));
+        rows.add(usage_row(std::string(graph.repository(u.repository)), u));
         const auto tags = what.tags.find(u.repository);
         if (tags == what.tags.end())
             continue;
         for (const auto& t : tags->second)
-            table.add({"  :" + t.name, "", "", "", human_size(t.usage.logical_size), human_size(t.usage.unique_size),
-                       human_size(t.usage.shared_size)});
+            rows.add({"  :" + t.name, " ", " ", " ", human_size(t.usage.logical_size), human_size(t.usage.unique_size),
+                      human_size(t.usage.shared_size)});
     }
-    table.add(usage_row("total", what.usage.total));
-    output out;
-    table.print(out);
+    rows.add(usage_row("total", what.usage.total));
+    rows.finish();
     out.finish();
 }
 
@@ -219,7 +199,8 @@ int du(session& s, const du_options& how)
     if (s.options().output == output_format::json)
         print_du_json(s, graph, what);
     else
-        print_du_text(graph, what);
+        print_du_rows(graph, what,
+                      s.options().output == output_format::table ? table::kind::screen : table::kind::text);
     if (what.usage.total.unknown != 0)
         terminal::standard().warning(with_commas(what.usage.total.unknown) +
                                      " manifests are not known: what they use is not in these sizes");

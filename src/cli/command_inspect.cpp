@@ -1,5 +1,6 @@
 #include "cli/details.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 
 #include <algorithm>
@@ -122,34 +123,6 @@ digest find_digest(const session& s, const index& from, const details_store& fac
     return what.digest;
 }
 
-// Of its own bytes, config, layers and children, each blob once.
-std::uint64_t size_with_all(const details_store& facts, const manifest_details& top)
-{
-    std::unordered_set<digest> seen{top.digest};
-    std::vector<manifest_details> left{top};
-    std::uint64_t sum = top.size;
-    const auto add = [&](const blob_descriptor& b) {
-        if (!b.foreign && seen.insert(b.digest).second)
-            sum += b.size.value_or(0);
-    };
-    while (!left.empty()) {
-        const manifest_details m = std::move(left.back());
-        left.pop_back();
-        if (m.config)
-            add(*m.config);
-        for (const auto& layer : m.layers)
-            add(layer);
-        for (const auto& child : m.children) {
-            if (!seen.insert(child.digest).second)
-                continue;
-            sum += child.size.value_or(0);
-            if (auto known = facts.find(child.digest).value())
-                left.push_back(*std::move(known));
-        }
-    }
-    return sum;
-}
-
 // Tags that are named for this digest, in the repositories that have it.
 void add_named_referrers(const index& from, inspection& to, const std::set<std::string>& repositories)
 {
@@ -203,7 +176,7 @@ inspection look_at(const index& from, const details_store& facts, const digest& 
         .value();
     facts.for_each_parent(d, [&](const digest& parent) { return out.parents.push_back(parent), true; }).value();
     if (out.facts)
-        out.total_size = size_with_all(facts, *out.facts);
+        out.total_size = total_size(facts, *out.facts);
     add_referrers(from, facts, out);
     return out;
 }
@@ -371,6 +344,47 @@ void print_inspect_text(const inspection& what)
     out.finish();
 }
 
+std::string size_text(const std::optional<std::uint64_t>& size)
+{
+    return size ? human_size(*size) : std::string();
+}
+
+void add_parts(table& rows, const manifest_details& facts)
+{
+    const auto blob = [&](const char* part, const blob_descriptor& b) {
+        rows.add(
+            {part, short_digest(b.digest), size_text(b.size), b.media_type + (b.foreign ? " (held elsewhere)" : "")});
+    };
+    if (facts.config)
+        blob("config", *facts.config);
+    for (const auto& layer : facts.layers)
+        blob("layer", layer);
+    for (const auto& child : facts.children)
+        rows.add({"child", short_digest(child.digest), size_text(child.size),
+                  child.describes.empty() ? to_string(child.platform) : "about " + short_digest(child.describes)});
+}
+
+void print_inspect_table(const inspection& what)
+{
+    output out;
+    table rows(out, {{"part"}, {"digest"}, {"size", table::align::right}, {"what"}});
+    rows.add({"manifest", short_digest(what.digest), what.facts ? human_size(what.facts->size) : std::string(),
+              type_name(what)});
+    if (what.facts)
+        add_parts(rows, *what.facts);
+    for (const auto& parent : what.parents)
+        rows.add({"parent", short_digest(parent), "", ""});
+    for (const auto& r : what.referrers)
+        rows.add({"referrer", short_digest(r.digest), "",
+                  "by " + r.by + (r.repository.empty() ? "" : " in " + r.repository)});
+    for (const auto& t : what.tags)
+        rows.add({"tag", "", "", t.repository + ":" + t.tag});
+    if (what.facts)
+        rows.add({"total", "", human_size(what.total_size), ""});
+    rows.finish();
+    out.finish();
+}
+
 int inspect(session& s, const std::string& reference)
 {
     const auto wanted = parse_reference(s, reference);
@@ -381,6 +395,8 @@ int inspect(session& s, const std::string& reference)
         terminal::standard().warning("the registry does not have this manifest any more, or could not give it");
     if (s.options().output == output_format::json)
         print_inspect_json(s, what);
+    else if (s.options().output == output_format::table)
+        print_inspect_table(what);
     else
         print_inspect_text(what);
     return s.status();

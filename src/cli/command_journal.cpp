@@ -1,8 +1,10 @@
 #include "cli/interruption.hpp"
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <ctime>
@@ -46,10 +48,39 @@ const char* state_text(journal_state state)
     return "unknown";
 }
 
+void print_runs_table(const session& s, const std::vector<journal_run>& runs)
+{
+    constexpr auto right = table::align::right;
+    constexpr std::array shown = {journal_state::done, journal_state::gone, journal_state::failed,
+                                  journal_state::restored, journal_state::intended};
+    output out;
+    std::vector<table::column> columns = {{"run", right}, {"age", right}, {"state"}};
+    for (const auto state : shown)
+        columns.push_back({state_text(state), right});
+    columns.push_back({"command"});
+    table rows(out, std::move(columns));
+    const auto now = now_in_seconds();
+    for (const auto& run : runs) {
+        if (run.registry != s.address().canonical())
+            continue;
+        std::vector<std::string> cells = {std::to_string(run.id), age(run.started_at, now), state_text(run.state)};
+        for (const auto state : shown)
+            cells.push_back(with_commas(run.count(state)));
+        cells.push_back(run.command);
+        rows.add(std::move(cells));
+    }
+    rows.finish();
+    out.finish();
+}
+
 int list_runs(session& s)
 {
     const journal records = journal::open(s.journal_file()).value();
     const auto runs = records.runs().value();
+    if (s.options().output == output_format::table) {
+        print_runs_table(s, runs);
+        return s.status();
+    }
     output out;
     const bool json = s.options().output == output_format::json;
     out << (json ? "{\"runs\":[" : "");
@@ -102,10 +133,34 @@ std::int64_t find_run(session& s, const journal& records, const std::string& nam
                                : "the journal has no run " + name + " of this registry, see regsweep journal"});
 }
 
+void print_entries_table(const journal& records, std::int64_t run)
+{
+    output out;
+    table rows(out, {{"repository"}, {"kind"}, {"digest"}, {"state"}, {"tags"}, {"message"}});
+    records
+        .for_each_entry(run,
+                        [&](const journal_entry& entry) {
+                            std::string tags;
+                            for (const auto& tag : entry.tags)
+                                tags += (tags.empty() ? "" : " ") + tag;
+                            rows.add({entry.repository, entry.kind == journal_kind::untag ? "untag" : "delete",
+                                      short_digest(entry.digest), state_text(entry.state), std::move(tags),
+                                      entry.message});
+                            return true;
+                        })
+        .value();
+    rows.finish();
+    out.finish();
+}
+
 int show_run(session& s, std::int64_t number)
 {
     const journal records = journal::open(s.journal_file()).value();
     const std::int64_t id = find_run(s, records, std::to_string(number));
+    if (s.options().output == output_format::table) {
+        print_entries_table(records, id);
+        return s.status();
+    }
     output out;
     const bool json = s.options().output == output_format::json;
     out << (json ? "{\"entries\":[" : "");
@@ -153,6 +208,8 @@ std::int64_t duration(const std::string& text)
 
 int prune(session& s, const std::string& older_than)
 {
+    if (s.options().output == output_format::table)
+        throw no_table("journal prune");
     journal records = journal::open(s.journal_file()).value();
     const auto removed = records.prune(static_cast<std::int64_t>(std::time(nullptr)) - duration(older_than)).value();
     output out;

@@ -1,5 +1,7 @@
 #include "cli/count.hpp"
+#include "cli/details.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "regsweep/select/version.hpp"
 
 #include <algorithm>
@@ -38,6 +40,18 @@ std::vector<std::string> repositories_with_tags(const index& from, std::vector<s
     return names;
 }
 
+void print_repositories(output& out, const index& from)
+{
+    table rows(out, {{"repository"}, {"tags", table::align::right}});
+    from.for_each_repository([&](const repository_info& info) {
+            if (info.tags != 0)
+                rows.add({info.name, with_commas(info.tags)});
+            return true;
+        })
+        .value();
+    rows.finish();
+}
+
 int list_repo_names(session& s)
 {
     const index from = s.open_index();
@@ -48,6 +62,10 @@ int list_repo_names(session& s)
         for (std::size_t i = 0; i != names.size(); ++i)
             out << (i == 0 ? "" : ",") << json_string(names[i]);
         out << "]}\n";
+    } else if (s.options().output == output_format::table) {
+        print_repositories(out, from);
+        if (s.options().count)
+            print_count(out, "repositories", names.size());
     } else {
         for (const auto& name : names)
             out << name << "\n";
@@ -90,6 +108,42 @@ void print_json(session& s, const index& from, const std::vector<std::string>& n
     out.finish();
 }
 
+int print_table(session& s, const index& from, const std::vector<std::string>& names, const list_tags_options& how)
+{
+    output out;
+    known_details known(s);
+    std::vector<table::column> columns;
+    if (how.image_names)
+        columns = {{"image"}, {"digest"}};
+    else
+        columns = {{"repository"}, {"tag"}, {"digest"}};
+    const auto more = known.columns();
+    columns.insert(columns.end(), more.begin(), more.end());
+    table rows(out, std::move(columns));
+    std::size_t count = 0;
+    for (const auto& name : names) {
+        const std::string image = s.address().name + "/" + name + ":";
+        for (const auto& tag : sorted_tags(from, name, how.reverse)) {
+            const auto found = from.find(name, tag).value();
+            std::vector<std::string> cells;
+            if (how.image_names)
+                cells = {image + tag};
+            else
+                cells = {name, tag};
+            cells.push_back(found ? short_digest(*found) : std::string());
+            const auto facts = known.cells(found.value_or(digest()));
+            cells.insert(cells.end(), facts.begin(), facts.end());
+            rows.add(std::move(cells));
+            ++count;
+        }
+    }
+    rows.finish();
+    if (s.options().count)
+        print_count(out, "tags", count);
+    out.finish();
+    return s.status();
+}
+
 int list_tag_names(session& s, const list_tags_options& how)
 {
     const index from = s.open_index();
@@ -98,6 +152,8 @@ int list_tag_names(session& s, const list_tags_options& how)
         print_json(s, from, names, how.reverse);
         return s.status();
     }
+    if (s.options().output == output_format::table)
+        return print_table(s, from, names, how);
     std::size_t width = 0;
     for (const auto& name : names)
         width = std::max(width, name.size());

@@ -1,6 +1,8 @@
 #include "cli/count.hpp"
+#include "cli/details.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -54,8 +56,39 @@ void print_text(session& s, const selection& chosen, const std::vector<std::stri
     out.finish();
 }
 
+void print_table(session& s, const selection& chosen)
+{
+    output out;
+    known_details known(s);
+    std::vector<table::column> columns = {{"repository"}, {"tag"}, {"digest"}};
+    const auto more = known.columns();
+    columns.insert(columns.end(), more.begin(), more.end());
+    table rows(out, std::move(columns));
+    for (std::size_t i = 0; i != chosen.size(); ++i) {
+        const decision d = chosen[i];
+        if (!d.in())
+            continue;
+        for (const auto& use : d.uses()) {
+            if (!use.selected())
+                continue;
+            std::vector<std::string> cells = {std::string(use.repository()), std::string(use.tag()),
+                                              short_digest(d.id())};
+            const auto facts = known.cells(d.id());
+            cells.insert(cells.end(), facts.begin(), facts.end());
+            rows.add(std::move(cells));
+        }
+    }
+    rows.finish();
+    if (s.options().count)
+        print_count(out, "selected digests", chosen.counts().in);
+    out.finish();
+}
+
 int query(session& s, const query_options& how, bool tags)
 {
+    const bool as_table = s.options().output == output_format::table;
+    if (as_table && how.explain)
+        throw usage_error("--explain has no table: leave one of them out, or use --output json");
     const index from = s.open_index();
     const selection chosen = select(s, from, how.what, tags);
     // JSON and explanations show conflicts; the plain list stops at them, as docker-registry-util does.
@@ -64,7 +97,9 @@ int query(session& s, const query_options& how, bool tags)
     else if (how.explain)
         print_explanation(chosen);
     chosen.check().value();
-    if (s.options().output == output_format::text && !how.explain)
+    if (as_table)
+        print_table(s, chosen);
+    else if (s.options().output == output_format::text && !how.explain)
         print_text(s, chosen, how.what.repositories);
     return s.status();
 }

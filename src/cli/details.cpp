@@ -6,6 +6,8 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <unordered_set>
+#include <utility>
 
 namespace regsweep::cli {
 namespace {
@@ -40,6 +42,20 @@ void tell_details_problems(session& s, const details_report& report)
         terminal::standard().error("and " + with_commas(report.failed - report.problems.size()) + " more manifests");
 }
 
+constexpr std::size_t most_seen = 10'000; // images whose cells are kept, for the next tag of the same
+
+// When an image was made; of a multi-arch one, when the newest of its images was.
+std::optional<std::int64_t> created_of(const details_store& facts, const manifest_details& of)
+{
+    std::optional<std::int64_t> newest;
+    if (of.created)
+        return of.created->seconds;
+    for (const auto& child : of.children)
+        if (const auto known = facts.find(child.digest).value(); known && known->created)
+            newest = std::max(newest.value_or(known->created->seconds), known->created->seconds);
+    return newest;
+}
+
 } // namespace
 
 read_details refresh_details(session& s, const index& from)
@@ -65,6 +81,65 @@ details_store details_of(session& s, const index& from)
     terminal::standard().info(with_commas(report.manifests) + " manifests read");
     tell_details_problems(s, report);
     return store;
+}
+
+std::uint64_t total_size(const details_store& facts, const manifest_details& top)
+{
+    std::unordered_set<digest> seen{top.digest};
+    std::vector<manifest_details> left{top};
+    std::uint64_t sum = top.size;
+    const auto add = [&](const blob_descriptor& b) {
+        if (!b.foreign && seen.insert(b.digest).second)
+            sum += b.size.value_or(0);
+    };
+    while (!left.empty()) {
+        const manifest_details m = std::move(left.back());
+        left.pop_back();
+        if (m.config)
+            add(*m.config);
+        for (const auto& layer : m.layers)
+            add(layer);
+        for (const auto& child : m.children) {
+            if (!seen.insert(child.digest).second)
+                continue;
+            sum += child.size.value_or(0);
+            if (auto known = facts.find(child.digest).value())
+                left.push_back(*std::move(known));
+        }
+    }
+    return sum;
+}
+
+known_details::known_details(const session& s) : now_(now_in_seconds())
+{
+    const auto file = details_store::beside(s.index_file());
+    std::error_code ec;
+    if (!file.empty() && std::filesystem::exists(file, ec))
+        store_.emplace(details_store::open(file).value());
+}
+
+std::vector<table::column> known_details::columns() const
+{
+    if (!any())
+        return {};
+    return {{"age", table::align::right}, {"size", table::align::right}};
+}
+
+std::vector<std::string> known_details::cells(const digest& d)
+{
+    if (!any())
+        return {};
+    if (seen_.size() == most_seen)
+        seen_.clear();
+    const auto [at, is_new] = seen_.try_emplace(d);
+    if (!is_new)
+        return at->second;
+    const auto facts = store_->find(d).value();
+    if (facts)
+        at->second = {age(created_of(*store_, *facts), now_), human_size(total_size(*store_, *facts))};
+    else
+        at->second = {"-", "-"};
+    return at->second;
 }
 
 std::string human_size(std::uint64_t bytes)

@@ -55,10 +55,13 @@ int run(int argc, char** argv)
         terminal::standard().error(usage_text(app, e));
         return exit_usage;
     }
+    if (only_parse)
+        return exit_done;
     terminal::standard().set(common.level, common.quiet);
     if (*completion_command)
         return print_completion();
     apply_config(app, common);
+    check_output(app, common);
     session s(std::move(common));
     for (const auto& [subcommand, runner] : known)
         if (*subcommand)
@@ -66,8 +69,6 @@ int run(int argc, char** argv)
     return exit_usage;
 }
 
-    if (only_parse)
-        return exit_done;
 } // namespace
 
 int main(int argc, char** argv)

@@ -41,7 +41,39 @@ std::string variable_of(std::string_view option)
     return name;
 }
 
+std::string list_of(std::span<const std::string_view> names)
+{
+    std::string out;
+    for (const auto name : names)
+        out += (out.empty() ? "" : ", ") + std::string(name);
+    return out;
+}
+
 } // namespace
+
+usage_error no_table(std::string_view command)
+{
+    return usage_error("--output table: " + std::string(command) + " has no rows to show; use text or json (" +
+                       list_of(commands_with_tables()) + " know table)");
+}
+
+void check_output(const CLI::App& app, const options& given)
+{
+    if (given.output != output_format::table)
+        return;
+    const auto known = commands_with_tables();
+    for (const auto* command : app.get_subcommands())
+        if (std::find(known.begin(), known.end(), command->get_name()) == known.end())
+            throw no_table(command->get_name());
+}
+
+std::span<const std::string_view> commands_with_tables() noexcept
+{
+    static constexpr std::array<std::string_view, 9> names = {
+        "list-repo-names", "list-tag-names", "query-repos", "query-tags", "du",
+        "inspect",         "journal",        "doctor",      "bench"};
+    return names;
+}
 
 std::span<const std::pair<std::string_view, std::string_view>> old_names() noexcept
 {
@@ -172,8 +204,11 @@ void add_common_options(CLI::App& app, options& into)
 
     const std::string output = "Output";
     auto* const form =
-        app.add_option("--output", into.output, "Form of the output")->envname("REGSWEEP_OUTPUT")->group(output);
-    limit_to<output_format>(*form, {{"text", output_format::text}, {"json", output_format::json}});
+        app.add_option("--output", into.output, "Form of the output; table: " + list_of(commands_with_tables()))
+            ->envname("REGSWEEP_OUTPUT")
+            ->group(output);
+    limit_to<output_format>(
+        *form, {{"table", output_format::table}, {"text", output_format::text}, {"json", output_format::json}});
     app.add_flag("--count", into.count, "Close with the number of items shown")->group(output);
     auto* const level = app.add_option("--log-level,-l", into.level, "What is said on standard error")
                             ->envname("REGSWEEP_LOG_LEVEL")

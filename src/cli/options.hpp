@@ -15,7 +15,7 @@
 namespace regsweep::cli {
 
 enum class log_level { debug, info, warning, error };
-enum class output_format { text, json };
+enum class output_format { text, json, table };
 
 /// What every command understands, from options and environment.
 struct options
@@ -61,6 +61,12 @@ struct usage_error : std::runtime_error
     using std::runtime_error::runtime_error;
 };
 
+/// What `--output table` is answered with by a command that is not one of `commands_with_tables`.
+usage_error no_table(std::string_view command);
+std::span<const std::string_view> commands_with_tables() noexcept;
+/// Throws it where a command that was chosen is not one of them.
+void check_output(const CLI::App& app, const options& given);
+
 /// Exit statuses, as documented.
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;
@@ -81,6 +87,7 @@ command_runner add_query_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_query_tags(CLI::App& app, CLI::App*& subcommand);
 command_runner add_du(CLI::App& app, CLI::App*& subcommand);
 command_runner add_inspect(CLI::App& app, CLI::App*& subcommand);
+command_runner add_report(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_repos(CLI::App& app, CLI::App*& subcommand);
 command_runner add_remove_tags(CLI::App& app, CLI::App*& subcommand);
 command_runner add_prune(CLI::App& app, CLI::App*& subcommand);

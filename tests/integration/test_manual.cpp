@@ -188,9 +188,9 @@ BOOST_AUTO_TEST_CASE(bash_completes_commands_options_and_values)
     BOOST_TEST((bash({"refresh", "--regi"}) == words{"--registry"}));
     BOOST_TEST((bash({"refresh", "-re"}) == words{"-reg"}));
     BOOST_TEST((bash({"query-tags", "-re"}) == words{"-re", "-reg"}));
-    BOOST_TEST((bash({"refresh", "--output", ""}) == words{"json", "text"}));
+    BOOST_TEST((bash({"refresh", "--output", ""}) == words{"json", "table", "text"}));
     BOOST_TEST((bash({"refresh", "--output", "=", "j"}) == words{"json"}));
-    BOOST_TEST((bash({"refresh", "--output", "="}) == words{"json", "text"}));
+    BOOST_TEST((bash({"refresh", "--output", "="}) == words{"json", "table", "text"}));
     BOOST_TEST((bash({"bench", "--output", "h"}) == words{"hgrm"}));
     BOOST_TEST((bash({"du", "--sort", "u"}) == words{"unique"}));
     BOOST_TEST((bash({"completion", ""}) == words{"bash", "fish", "zsh"}));
