@@ -73,15 +73,32 @@ end
 complete -c regsweep -f -a '(__regsweep_complete)'
 )";
 
-// The index that a crawl with these options would fill.
-std::optional<index> open_index(index_arguments arguments)
+void parse(CLI::App& app, options& into, index_arguments arguments)
+{
+    add_common_options(app, into);
+    std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
+    app.parse(std::move(arguments));
+}
+
+std::vector<std::string> registries_of_config(const index_arguments& arguments)
 {
     try {
         CLI::App app;
         options given;
-        add_common_options(app, given);
-        std::reverse(arguments.begin(), arguments.end()); // as CLI11 wants them
-        app.parse(std::move(arguments));
+        parse(app, given, arguments);
+        return configured_registries(given.config);
+    } catch (const std::exception&) { // a shell that completes has no place for errors
+        return {};
+    }
+}
+
+// The index that a crawl with these options would fill.
+std::optional<index> open_index(const index_arguments& arguments)
+{
+    try {
+        CLI::App app;
+        options given;
+        parse(app, given, arguments);
         apply_config(app, given);
         const session s(std::move(given));
         if (s.index_file().empty())
@@ -93,16 +110,17 @@ std::optional<index> open_index(index_arguments arguments)
         if (!summary || (!summary->registry.empty() && summary->registry != s.address().canonical()))
             return std::nullopt;
         return *std::move(found);
-    } catch (const std::exception&) { // a shell that completes has no place for errors
+    } catch (const std::exception&) {
         return std::nullopt;
     }
 }
 
 name_source names_of_index(const index_arguments& arguments)
 {
+    name_source out;
+    out.registries = [arguments] { return registries_of_config(arguments); };
     const std::shared_ptr<const std::optional<index>> from =
         std::make_shared<std::optional<index>>(open_index(arguments));
-    name_source out;
     out.repositories = [from] {
         std::vector<std::string> names;
         if (from->has_value())

@@ -187,6 +187,8 @@ private:
             out_.what = completion::kind::files;
         else if (type == "REPO" || (type == "GLOB" && option.check_lname("repo")))
             repositories();
+        else if (type == "ADDRESS")
+            registries();
         else if (type == "TAG|VERSION")
             tags();
         else if (type == "IMAGE")
@@ -197,6 +199,13 @@ private:
     {
         for (const auto& name : names_(before_.which_index()).repositories())
             if (valid_repository(name))
+                add(name);
+    }
+
+    void registries()
+    {
+        for (const auto& name : names_(before_.which_index()).registries())
+            if (valid_tag(name)) // of such characters, no shell takes any for its own
                 add(name);
     }
 

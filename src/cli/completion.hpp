@@ -16,6 +16,7 @@ struct name_source
 {
     std::function<std::vector<std::string>()> repositories;
     std::function<std::vector<std::string>(const std::string& repository)> tags;
+    std::function<std::vector<std::string>()> registries; ///< of the configuration file
 };
 
 /// What of a command line decides which index is meant, each as `--option=value`.

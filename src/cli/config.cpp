@@ -274,6 +274,17 @@ fs::path default_config()
     return {};
 }
 
+// The file that `--config` or the default means, and what is in it if it is there.
+std::pair<fs::path, std::optional<configuration>> find_config(const std::string& given)
+{
+    const bool wanted = !given.empty();
+    fs::path file = wanted ? fs::path(given) : default_config();
+    if (file.empty())
+        return {};
+    auto config = read_config(file, wanted);
+    return {std::move(file), std::move(config)};
+}
+
 bool is_taken(const CLI::App& app, const setting& what)
 {
     return !environment_value(what.variable).empty() || std::ranges::any_of(what.options, [&](const char* option) {
@@ -373,16 +384,21 @@ std::string password_from_command(const std::string& name, const std::string& co
 
 void apply_config(CLI::App& app, options& into)
 {
-    const bool wanted = !into.config.empty();
-    const fs::path file = wanted ? fs::path(into.config) : default_config();
-    if (file.empty())
-        return;
-    const auto config = read_config(file, wanted);
+    const auto [file, config] = find_config(into.config);
     if (!config)
         return;
     const std::string given = into.registry.empty() ? config->default_name : into.registry;
     if (const auto* entry = config->find(given))
         use_entry(app, file.string(), *entry, into);
+}
+
+std::vector<std::string> configured_registries(const std::string& file)
+{
+    std::vector<std::string> out;
+    if (const auto config = find_config(file).second)
+        for (const auto& entry : config->registries)
+            out.push_back(entry.name);
+    return out;
 }
 
 std::string configured_password(const options& of)
