@@ -1,6 +1,7 @@
 // What goes wrong on the way: nothing is lost, and what became of everything is known afterwards.
 #include "unit/sweep/sweeping.hpp"
 
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <sys/resource.h>
@@ -124,7 +125,8 @@ BOOST_AUTO_TEST_CASE(a_registry_that_asks_to_slow_down_gets_it)
     BOOST_TEST(report.retries >= 20U);
 }
 
-BOOST_AUTO_TEST_CASE(errors_and_cut_connections_lose_nothing)
+// One by one, and sent together.
+BOOST_DATA_TEST_CASE(errors_and_cut_connections_lose_nothing, boost::unit_test::data::make({1U, 8U}), pipeline)
 {
     sweeping s;
     const plan what = s.fill("a", 300);
@@ -140,6 +142,7 @@ BOOST_AUTO_TEST_CASE(errors_and_cut_connections_lose_nothing)
     s.registry.add_rule(cut);
     auto how = s.options();
     how.http.retry.retries = 30;
+    how.pipeline = pipeline;
     const auto report = s.sweep(what, how, &known).value();
     s.registry.clear_rules();
     BOOST_TEST(report.failed.empty());

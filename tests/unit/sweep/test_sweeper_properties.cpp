@@ -136,6 +136,7 @@ void check_one(unsigned seed)
     auto how = s.options();
     how.concurrency = one_in(random, 3) ? 1 : 16;
     how.page_size = one_in(random, 2) ? 2 : 1000;
+    how.pipeline = one_in(random, 2) ? 3 : 0;
     how.check_again = std::chrono::milliseconds(one_in(random, 2) ? 0 : 5000);
     if (one_in(random, 2))
         sweeper(how).add_children(what).value();
