@@ -14,7 +14,7 @@ namespace {
 
 constexpr unsigned most_retries = 1; // what fails now and then is to be seen
 
-std::size_t count(const std::vector<finding>& all, verdict how)
+std::size_t count(const std::vector<finding>& all, condition how)
 {
     return static_cast<std::size_t>(
         std::count_if(all.begin(), all.end(), [&](const finding& f) { return f.how == how; }));
@@ -34,11 +34,11 @@ std::string padded(std::string_view text, std::size_t width)
 
 void print_summary(output& out, const std::vector<finding>& all)
 {
-    const std::size_t problems = count(all, verdict::problem);
+    const std::size_t problems = count(all, condition::problem);
     out << "\n"
         << (problems == 0 ? "usable" : "not usable") << ": " << number_of(problems, "problem") << ", "
-        << number_of(count(all, verdict::warning), "warning") << ", "
-        << std::to_string(count(all, verdict::not_checked)) << " not checked\n";
+        << number_of(count(all, condition::warning), "warning") << ", "
+        << std::to_string(count(all, condition::not_checked)) << " not checked\n";
 }
 
 void print_text(const std::vector<finding>& all)
@@ -49,7 +49,7 @@ void print_text(const std::vector<finding>& all)
     for (std::size_t i = 0; i != all.size(); ++i) {
         const finding& f = all[i];
         std::string names = f.check;
-        while (f.how == verdict::not_checked && i + 1 != all.size() && all[i + 1].how == f.how &&
+        while (f.how == condition::not_checked && i + 1 != all.size() && all[i + 1].how == f.how &&
                all[i + 1].found == f.found)
             names += ", " + all[++i].check;
         const bool several = names != f.check;
@@ -76,10 +76,10 @@ void print_json(const session& s, const std::vector<finding>& all)
 {
     output out;
     out << "{\"registry\":" << json_string(s.address().canonical())
-        << ",\"usable\":" << (count(all, verdict::problem) == 0 ? "true" : "false")
-        << ",\"problems\":" << std::to_string(count(all, verdict::problem))
-        << ",\"warnings\":" << std::to_string(count(all, verdict::warning))
-        << ",\"not_checked\":" << std::to_string(count(all, verdict::not_checked)) << ",\"checks\":[";
+        << ",\"usable\":" << (count(all, condition::problem) == 0 ? "true" : "false")
+        << ",\"problems\":" << std::to_string(count(all, condition::problem))
+        << ",\"warnings\":" << std::to_string(count(all, condition::warning))
+        << ",\"not_checked\":" << std::to_string(count(all, condition::not_checked)) << ",\"checks\":[";
     const char* comma = "";
     for (const auto& f : all) {
         out << comma << "{\"check\":" << json_string(f.check) << ",\"verdict\":" << json_string(to_string(f.how))
@@ -130,7 +130,7 @@ int examine(session& s, std::string source)
         print_table(all);
     else
         print_text(all);
-    return count(all, verdict::problem) == 0 ? s.status() : exit_failed;
+    return count(all, condition::problem) == 0 ? s.status() : exit_failed;
 }
 
 } // namespace

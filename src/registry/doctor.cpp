@@ -59,7 +59,7 @@ struct doctor::impl
     }
 
     void add(finding one) { found.push_back(std::move(one)); }
-    bool failed() const { return !found.empty() && found.back().how == verdict::problem; }
+    bool failed() const { return !found.empty() && found.back().how == condition::problem; }
 
     bool reach();
     void ask();
@@ -367,7 +367,7 @@ std::vector<finding> doctor::impl::all() const
     out.reserve(steps.size());
     for (const auto name : steps) {
         const auto one = std::find_if(found.begin(), found.end(), [&](const finding& f) { return f.check == name; });
-        out.push_back(one != found.end() ? *one : finding{std::string(name), verdict::not_checked, why_not, {}});
+        out.push_back(one != found.end() ? *one : finding{std::string(name), condition::not_checked, why_not, {}});
     }
     return out;
 }

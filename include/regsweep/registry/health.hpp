@@ -16,7 +16,7 @@
 namespace regsweep {
 
 /// How something that was checked is.
-enum class verdict : std::uint8_t {
+enum class condition : std::uint8_t {
     ok,
     warning,     ///< works, but not as well as it could, or only in part
     problem,     ///< does not work, and is needed
@@ -24,13 +24,13 @@ enum class verdict : std::uint8_t {
 };
 
 /// `ok`, `warning`, `problem`, `not checked`.
-std::string_view to_string(verdict v) noexcept;
+std::string_view to_string(condition v) noexcept;
 
 /// What a check has found, for people. Printable, without secrets.
 struct finding
 {
     std::string check; ///< its name: one or two words
-    verdict how = verdict::not_checked;
+    condition how = condition::not_checked;
     std::string found;  ///< what is so
     std::string advice; ///< what to do; empty if there is nothing
 };
