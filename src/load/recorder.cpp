@@ -7,9 +7,9 @@
 namespace regsweep {
 namespace {
 
-constexpr std::chrono::seconds interval{1};
+constexpr std::chrono::seconds recorded_interval{1};
 
-double seconds_of(send_schedule::clock::duration d) noexcept
+double in_seconds(send_schedule::clock::duration d) noexcept
 {
     return std::chrono::duration<double>(d).count();
 }
@@ -39,7 +39,7 @@ load_recorder::~load_recorder() = default;
 
 void load_recorder::impl::close_intervals(time_point until)
 {
-    for (; until >= start + interval * (intervals + 1); ++intervals)
+    for (; until >= start + recorded_interval * (intervals + 1); ++intervals)
         board.publish(intervals, counted.take_interval(1));
 }
 
@@ -87,9 +87,9 @@ load_result load_recorder::finish(bool interrupted)
     self.counted.add_to(out);
     if (out.requests != 0) {
         const auto last = self.counted.last();
-        const double left = seconds_of(last - self.start) - static_cast<double>(self.intervals);
+        const double left = in_seconds(last - self.start) - static_cast<double>(self.intervals);
         self.board.publish(self.intervals, self.counted.take_interval(left));
-        out.seconds = seconds_of(last - self.first);
+        out.seconds = in_seconds(last - self.first);
     }
     self.board.leave();
     out.series = self.board.all();

@@ -19,7 +19,7 @@ using detail::whole_number;
 using detail::yaml_kind;
 using detail::yaml_node;
 
-constexpr std::size_t file_limit = 1024 * 1024 + 1; // one more than the parser takes, so that it says so
+constexpr std::size_t policy_limit = 1024 * 1024 + 1; // one more than the parser takes, so that it says so
 
 /// Reads a policy out of a tree; the first mistake is thrown, and caught before anybody sees it.
 class policy_reader : detail::yaml_reader
@@ -211,7 +211,7 @@ private:
 
 std::string read_all(std::istream& in)
 {
-    std::string text(file_limit, '\0');
+    std::string text(policy_limit, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
     return text;

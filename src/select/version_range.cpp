@@ -82,7 +82,7 @@ std::optional<partial_version> parse_partial(std::string_view text) noexcept
     return out;
 }
 
-std::weak_ordering number_order(std::string_view a, std::string_view b) noexcept
+std::weak_ordering order_of_numbers(std::string_view a, std::string_view b) noexcept
 {
     return a.size() != b.size() ? a.size() <=> b.size() : a.compare(b) <=> 0;
 }
@@ -92,7 +92,7 @@ std::weak_ordering identifier_order(std::string_view a, std::string_view b) noex
     const bool left = is_numeric(a);
     const bool right = is_numeric(b);
     if (left && right)
-        return number_order(a, b);
+        return order_of_numbers(a, b);
     if (left != right)
         return left ? std::weak_ordering::less : std::weak_ordering::greater;
     return a.compare(b) <=> 0;
@@ -113,7 +113,7 @@ std::weak_ordering prerelease_order(std::string_view a, std::string_view b) noex
 std::weak_ordering numbers_order(const semantic_version& a, const semantic_version& b, std::size_t count) noexcept
 {
     for (std::size_t i = 0; i != count; ++i) {
-        const auto order = number_order(a.numbers[i], b.numbers[i]);
+        const auto order = order_of_numbers(a.numbers[i], b.numbers[i]);
         if (order != 0)
             return order;
     }

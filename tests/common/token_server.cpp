@@ -53,7 +53,7 @@ void check(bool done, const char* what)
         throw std::runtime_error(std::string("the token server cannot make ") + what);
 }
 
-std::string base64(std::string_view bytes)
+std::string base64_padded(std::string_view bytes)
 {
     std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
     const int size =
@@ -66,7 +66,7 @@ std::string base64(std::string_view bytes)
 /// RFC 7515 section 2.
 std::string base64url(std::string_view bytes)
 {
-    std::string out = base64(bytes);
+    std::string out = base64_padded(bytes);
     std::replace(out.begin(), out.end(), '+', '-');
     std::replace(out.begin(), out.end(), '/', '_');
     while (!out.empty() && out.back() == '=')
@@ -103,7 +103,7 @@ std::string der(X509* certificate)
 
 std::string pem(const std::string& der_text)
 {
-    return "-----BEGIN CERTIFICATE-----\n" + base64(der_text) + "\n-----END CERTIFICATE-----\n";
+    return "-----BEGIN CERTIFICATE-----\n" + base64_padded(der_text) + "\n-----END CERTIFICATE-----\n";
 }
 
 std::string sign(EVP_PKEY* key, const std::string& text)
@@ -233,7 +233,7 @@ struct token_server::state
         if (given.empty() && asked.method() == http::verb::get)
             return std::string();
         for (const auto& [user, password] : options.users)
-            if (given == "Basic " + base64(user + ":" + password) ||
+            if (given == "Basic " + base64_padded(user + ":" + password) ||
                 (form.get("username") == user && form.get("password") == password))
                 return user;
         return std::nullopt;
@@ -287,7 +287,7 @@ struct token_server::state
     std::string token(const std::string& user, const json::array& access)
     {
         const std::int64_t now = std::time(nullptr);
-        const json::object header{{"typ", "JWT"}, {"alg", "RS256"}, {"x5c", json::array{base64(certificate)}}};
+        const json::object header{{"typ", "JWT"}, {"alg", "RS256"}, {"x5c", json::array{base64_padded(certificate)}}};
         const json::object claims{{"iss", issuer},
                                   {"sub", user},
                                   {"aud", service},

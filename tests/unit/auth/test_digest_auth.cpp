@@ -12,7 +12,7 @@ namespace {
 
 using verdict = digest_session::verdict;
 
-credentials user(std::string name, std::string_view password)
+credentials login(std::string name, std::string_view password)
 {
     credentials out;
     out.kind = credential_kind::basic;
@@ -62,7 +62,7 @@ constexpr const char* rfc7616_cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemx
 
 BOOST_AUTO_TEST_CASE(rfc_7616_md5)
 {
-    digest_session session(user("Mufasa", "Circle of Life"), always(rfc7616_cnonce));
+    digest_session session(login("Mufasa", "Circle of Life"), always(rfc7616_cnonce));
     BOOST_REQUIRE(!session.ready());
     BOOST_REQUIRE((session.on_challenge(parse(rfc7616_md5)).value() == verdict::retry));
     BOOST_REQUIRE(session.ready());
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(rfc_7616_sha256_is_preferred)
     for (const bool first : {true, false}) {
         std::vector<challenge> both = parse(first ? rfc7616_sha256 : rfc7616_md5);
         both.push_back(parse(first ? rfc7616_md5 : rfc7616_sha256).front());
-        digest_session session(user("Mufasa", "Circle of Life"), always(rfc7616_cnonce));
+        digest_session session(login("Mufasa", "Circle of Life"), always(rfc7616_cnonce));
         BOOST_REQUIRE((session.on_challenge(both).value() == verdict::retry));
         const auth_parameters p = sent(session, "GET", "/dir/index.html");
         BOOST_TEST(get(p, "algorithm") == "SHA-256");
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(rfc_7616_sha256_is_preferred)
 
 BOOST_AUTO_TEST_CASE(rfc_2617_example)
 {
-    digest_session session(user("Mufasa", "Circle Of Life"), always("0a4f113b"));
+    digest_session session(login("Mufasa", "Circle Of Life"), always("0a4f113b"));
     BOOST_REQUIRE((session
                        .on_challenge(parse("Digest realm=\"testrealm@host.com\", qop=\"auth,auth-int\", "
                                            "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", "
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(rfc_2617_example)
 // The same without qop, RFC 2069: H(H(A1):nonce:H(A2)), checked with `openssl md5`.
 BOOST_AUTO_TEST_CASE(without_qop)
 {
-    digest_session session(user("Mufasa", "Circle Of Life"), always("0a4f113b"));
+    digest_session session(login("Mufasa", "Circle Of Life"), always("0a4f113b"));
     BOOST_REQUIRE((session
                        .on_challenge(parse("Digest realm=\"testrealm@host.com\", "
                                            "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""))
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(session_algorithms)
         {"sha-256-SESS", "b8822e12417cb7750f4e2b8515f0dcf25b7dd26993e80bee1426201446a7f59b"},
     };
     for (const auto& [algorithm, response] : expected) {
-        digest_session session(user("Mufasa", "Circle Of Life"), always("0a4f113b"));
+        digest_session session(login("Mufasa", "Circle Of Life"), always("0a4f113b"));
         BOOST_REQUIRE((session
                            .on_challenge(parse("Digest realm=\"testrealm@host.com\", qop=auth, algorithm=" + algorithm +
                                                ", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""))
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(session_algorithms)
 
 BOOST_AUTO_TEST_CASE(nonce_count_goes_up_and_starts_again_with_a_new_nonce)
 {
-    digest_session session(user("a", "b"));
+    digest_session session(login("a", "b"));
     BOOST_REQUIRE((session.on_challenge(parse("Digest realm=r, nonce=one, qop=auth")).value() == verdict::retry));
     const auth_parameters first = sent(session);
     const auth_parameters second = sent(session);
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(nonce_count_goes_up_and_starts_again_with_a_new_nonce)
 
 BOOST_AUTO_TEST_CASE(stale_nonces_are_replaced_but_not_for_ever)
 {
-    digest_session session(user("a", "b"));
+    digest_session session(login("a", "b"));
     BOOST_REQUIRE((session.on_challenge(parse("Digest realm=r, nonce=n0, qop=auth")).value() == verdict::retry));
     for (int i = 1; i <= 3; ++i) {
         sent(session);
@@ -171,13 +171,13 @@ BOOST_AUTO_TEST_CASE(stale_nonces_are_replaced_but_not_for_ever)
 
 BOOST_AUTO_TEST_CASE(a_refusal_is_final_unless_the_credentials_were_good_before)
 {
-    digest_session session(user("a", "b"));
+    digest_session session(login("a", "b"));
     const auto again = parse("Digest realm=r, nonce=n, qop=auth");
     BOOST_REQUIRE((session.on_challenge(again).value() == verdict::retry));
     sent(session);
     BOOST_TEST((session.on_challenge(again).value() == verdict::refused));
 
-    digest_session good(user("a", "b"));
+    digest_session good(login("a", "b"));
     BOOST_REQUIRE((good.on_challenge(again).value() == verdict::retry));
     sent(good);
     good.on_success();
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_final_unless_the_credentials_were_good_before)
 
 BOOST_AUTO_TEST_CASE(values_are_quoted_and_cannot_break_out)
 {
-    digest_session session(user("a\"b\\c", "p"), always("c"));
+    digest_session session(login("a\"b\\c", "p"), always("c"));
     BOOST_REQUIRE((session.on_challenge(parse("Digest realm=\"r\\\", x=\\\"y\", nonce=\"n\\\"\", qop=auth")).value() ==
                    verdict::retry));
     const auth_parameters p = sent(session, "GET", "/v2/?q=\"");
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(challenges_that_cannot_be_answered)
              "Digest realm=r, nonce=n, qop=\"\"",
              "Digest abc==",
          }) {
-        digest_session session(user("a", "hunter2"));
+        digest_session session(login("a", "hunter2"));
         const auto answer = session.on_challenge(parse(header));
         BOOST_REQUIRE_MESSAGE(answer.has_error(), header);
         BOOST_TEST(answer.error().is(errc::unauthorized), header);
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(a_bad_challenge_beside_a_good_one_does_not_matter)
 
 BOOST_AUTO_TEST_CASE(only_a_user_with_a_password_can_answer)
 {
-    credentials token = user("", "hunter2");
+    credentials token = login("", "hunter2");
     token.kind = credential_kind::identity_token;
     digest_session session(token);
     BOOST_REQUIRE(session.on_challenge(parse("Digest realm=r, nonce=n")).has_value());

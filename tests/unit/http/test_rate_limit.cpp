@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const gate::time_point start = gate::time_point() + 1000h;
+const gate::time_point begin = gate::time_point() + 1000h;
 
 bool fails(std::string_view limit, std::string_view remaining)
 {
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_gate_without_space_gives_now)
     gate one;
     BOOST_TEST(!one.spaced());
     for (int i = 0; i != 3; ++i)
-        BOOST_TEST((one.reserve(start) == start));
+        BOOST_TEST((one.reserve(begin) == begin));
 }
 
 BOOST_AUTO_TEST_CASE(a_gate_spaces_requests_and_makes_up_for_nothing)
@@ -111,11 +111,11 @@ BOOST_AUTO_TEST_CASE(a_gate_spaces_requests_and_makes_up_for_nothing)
     one.space(10ms);
     BOOST_TEST(one.spaced());
     for (int i = 0; i != 5; ++i)
-        BOOST_TEST((one.reserve(start) == start + i * 10ms));
-    BOOST_TEST((one.reserve(start + 1h) == start + 1h));
-    BOOST_TEST((one.reserve(start + 1h) == start + 1h + 10ms));
+        BOOST_TEST((one.reserve(begin) == begin + i * 10ms));
+    BOOST_TEST((one.reserve(begin + 1h) == begin + 1h));
+    BOOST_TEST((one.reserve(begin + 1h) == begin + 1h + 10ms));
     one.space(0ns);
-    BOOST_TEST((one.reserve(start + 1h) == start + 1h));
+    BOOST_TEST((one.reserve(begin + 1h) == begin + 1h));
 }
 
 BOOST_AUTO_TEST_CASE(threads_get_different_slots)
@@ -128,14 +128,14 @@ BOOST_AUTO_TEST_CASE(threads_get_different_slots)
         for (auto& mine : slots)
             threads.emplace_back([&one, &mine] {
                 for (int i = 0; i != 1000; ++i)
-                    mine.push_back(one.reserve(start));
+                    mine.push_back(one.reserve(begin));
             });
     }
     std::set<gate::time_point> all;
     for (const auto& mine : slots)
         all.insert(mine.begin(), mine.end());
     BOOST_TEST(all.size() == 4000U);
-    BOOST_TEST((*all.rbegin() == start + 3999ms));
+    BOOST_TEST((*all.rbegin() == begin + 3999ms));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

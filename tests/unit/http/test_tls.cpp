@@ -17,9 +17,10 @@ using namespace regsweep::test;
 
 namespace {
 
-struct setup
+struct tls_setup
 {
-    setup(fake_options fake, http::client_options options) : registry(std::move(fake)), client(io, std::move(options))
+    tls_setup(fake_options fake, http::client_options options)
+        : registry(std::move(fake)), client(io, std::move(options))
     {
         registry.start();
     }
@@ -62,7 +63,7 @@ struct identity
     fake_certificates made;
 };
 
-void check_ok(const exchange& e)
+void check_answer(const exchange& e)
 {
     BOOST_TEST_REQUIRE(e.sent.has_value(), (e.sent ? "" : e.sent.error().message()));
     BOOST_TEST(e.answer.status == 200U);
@@ -112,10 +113,10 @@ BOOST_AUTO_TEST_SUITE(tls)
 BOOST_AUTO_TEST_CASE(a_trusted_authority)
 {
     const identity id;
-    setup s(id.server(), id.client());
+    tls_setup s(id.server(), id.client());
     for (int i = 0; i != 5; ++i)
-        check_ok(s.ask());
-    check_ok(s.ask("localhost")); // by name, with SNI
+        check_answer(s.ask());
+    check_answer(s.ask("localhost")); // by name, with SNI
     BOOST_TEST(s.client.stats().handshakes == 2U);
     BOOST_TEST(s.client.stats().connections == 2U);
 }
@@ -127,9 +128,9 @@ BOOST_AUTO_TEST_CASE(sessions_are_resumed)
         fake_options fake = id.server();
         fake.requests_per_connection = 1;
         fake.tls_1_2_only = old_version;
-        setup s(fake, id.client());
+        tls_setup s(fake, id.client());
         for (int i = 0; i != 6; ++i)
-            check_ok(s.ask());
+            check_answer(s.ask());
         BOOST_TEST(s.client.stats().connections == 6U);
         BOOST_TEST(s.client.stats().handshakes == 1U);
         BOOST_TEST(s.client.stats().resumptions == 5U);
@@ -144,7 +145,7 @@ BOOST_AUTO_TEST_CASE(refusals_have_a_sentence_each)
         old.valid_from = -7200;
         old.valid_until = -3600;
         const identity id(old);
-        setup s(id.server(), id.client());
+        tls_setup s(id.server(), id.client());
         check_refused(s.ask(), "has expired");
     }
     {
@@ -152,21 +153,21 @@ BOOST_AUTO_TEST_CASE(refusals_have_a_sentence_each)
         young.valid_from = 3600;
         young.valid_until = 7200;
         const identity id(young);
-        setup s(id.server(), id.client());
+        tls_setup s(id.server(), id.client());
         check_refused(s.ask(), "not valid yet");
     }
     {
         fake_certificate_options other;
         other.names = {"other.example.com"};
         const identity id(other);
-        setup s(id.server(), id.client());
+        tls_setup s(id.server(), id.client());
         check_refused(s.ask(), "not made for 127.0.0.1 but for other.example.com");
         check_refused(s.ask("localhost"), "not made for localhost but for other.example.com");
     }
     {
         const identity id;
         const identity stranger;
-        setup s(id.server(), stranger.client());
+        tls_setup s(id.server(), stranger.client());
         check_refused(s.ask(), "unknown authority");
         BOOST_TEST(s.client.stats().requests == 0U);
     }
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(refusals_have_a_sentence_each)
         const identity id;
         fake_options fake;
         std::tie(fake.certificate, fake.key) = self_signed();
-        setup s(fake, id.client());
+        tls_setup s(fake, id.client());
         check_refused(s.ask(), "self-signed");
     }
 }
@@ -187,8 +188,8 @@ BOOST_AUTO_TEST_CASE(a_self_signed_certificate_can_be_trusted_itself)
     write_file(folder / "server.pem", fake.certificate);
     http::client_options options = quick_options();
     options.tls.trusted = {folder / "server.pem"};
-    setup s(fake, options);
-    check_ok(s.ask());
+    tls_setup s(fake, options);
+    check_answer(s.ask());
 }
 
 BOOST_AUTO_TEST_CASE(verification_can_be_turned_off)
@@ -197,8 +198,8 @@ BOOST_AUTO_TEST_CASE(verification_can_be_turned_off)
     http::client_options options = quick_options();
     options.tls.system_trust = false;
     options.tls.verify = false;
-    setup s(id.server(), options);
-    check_ok(s.ask());
+    tls_setup s(id.server(), options);
+    check_answer(s.ask());
 }
 
 BOOST_AUTO_TEST_CASE(failures_are_not_repeated)
@@ -207,7 +208,7 @@ BOOST_AUTO_TEST_CASE(failures_are_not_repeated)
     const identity stranger;
     http::client_options options = stranger.client();
     options.retry.retries = 5;
-    setup s(id.server(), options);
+    tls_setup s(id.server(), options);
     check_refused(s.ask(), "unknown authority");
     BOOST_TEST(s.client.stats().retries == 0U);
 }
@@ -241,13 +242,13 @@ BOOST_AUTO_TEST_CASE(client_certificates)
         options.tls.client_cert = id.folder / (one_file ? "both.pem" : "client.pem");
         if (!one_file)
             options.tls.client_key = id.folder / "client.key";
-        setup s(fake, options);
-        check_ok(s.ask());
+        tls_setup s(fake, options);
+        check_answer(s.ask());
     }
-    setup without(fake, id.client());
+    tls_setup without(fake, id.client());
     BOOST_TEST(without.ask().sent.has_error());
     fake.tls_1_2_only = true;
-    setup old(fake, id.client());
+    tls_setup old(fake, id.client());
     check_refused(old.ask(), "client certificate");
 }
 
@@ -272,8 +273,8 @@ BOOST_AUTO_TEST_CASE(encrypted_keys)
     options.tls.client_key = id.folder / "locked.key";
     int asked = 0;
     options.tls.passphrase = [&] { return ++asked, password; };
-    setup s(fake, options);
-    check_ok(s.ask());
+    tls_setup s(fake, options);
+    check_answer(s.ask());
     BOOST_TEST(asked == 1);
 
     const origin somewhere{true, "127.0.0.1", 1};
@@ -342,7 +343,7 @@ BOOST_AUTO_TEST_CASE(servers_that_speak_no_tls)
 BOOST_AUTO_TEST_CASE(a_redirect_from_https_to_http_is_refused)
 {
     const identity id;
-    setup s(id.server(), id.client());
+    tls_setup s(id.server(), id.client());
     fake_registry plain;
     plain.start();
     s.registry.add_rule("", "", fake_action::redirect(302, plain.url() + "/v2/"));
@@ -355,13 +356,13 @@ BOOST_AUTO_TEST_CASE(a_redirect_from_https_to_http_is_refused)
 BOOST_AUTO_TEST_CASE(an_end_without_notice_after_a_whole_answer_is_none)
 {
     const identity id;
-    setup s(id.server(), id.client());
+    tls_setup s(id.server(), id.client());
     fake_action cut;
     cut.ending = fake_ending::truncate;
     cut.connection_close = true;
     s.registry.add_rule("", "", cut);
-    check_ok(s.ask());
-    check_ok(s.ask());
+    check_answer(s.ask());
+    check_answer(s.ask());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,7 +14,7 @@ using namespace regsweep;
 
 namespace {
 
-constexpr timestamp now{1709251200, 500};
+constexpr timestamp today{1709251200, 500};
 constexpr std::uint64_t rounds = 4000;
 
 class world
@@ -94,9 +94,9 @@ private:
         switch (below(6)) {
         case 0: break;
         case 1: m.created = timestamp{-62135596800, 0}; break; // 0001-01-01
-        case 2: m.created = timestamp{now.seconds + 1000, 0}; break;
+        case 2: m.created = timestamp{today.seconds + 1000, 0}; break;
         default:
-            m.created = timestamp{now.seconds - static_cast<std::int64_t>(below(5)) * 86400,
+            m.created = timestamp{today.seconds - static_cast<std::int64_t>(below(5)) * 86400,
                                   static_cast<std::uint32_t>(below(3)) * 500};
         }
         return m;
@@ -174,7 +174,7 @@ private:
 
 repository_decision decide(const retention_repository& r, const retention_policy& p, const in_use_references& used)
 {
-    return retention::create(p, now, used).value().decide(r).value();
+    return retention::create(p, today, used).value().decide(r).value();
 }
 
 bool in_use_by_digest(const retention_repository& r, const in_use_references& used, std::size_t m)
@@ -384,7 +384,7 @@ BOOST_AUTO_TEST_CASE(a_second_time_there_is_nothing_to_do)
 BOOST_AUTO_TEST_CASE(every_decision_has_its_sentence)
 {
     for_all([&](world&, const auto& r, const auto& p, const auto& used, const auto& d) {
-        const auto all = retention::create(p, now, used).value();
+        const auto all = retention::create(p, today, used).value();
         for (std::size_t t = 0; t != r.tags.size(); ++t)
             BOOST_TEST(!all.why(r, d, t).empty());
         for (std::size_t m = 0; m != r.manifests.size(); ++m) {
