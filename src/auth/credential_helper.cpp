@@ -193,8 +193,9 @@ public:
             const int failed =
                 ::posix_spawn(&pid, file.c_str(), &setup.actions, &setup.attributes, arguments.data(), environ);
             if (failed != 0)
-                return error(errc::not_found,
-                             shown_ + " cannot be started: " + std::generic_category().message(failed));
+                return error(errc::not_found, shown_ +
+                                                  " cannot be started: " + std::generic_category().message(failed) +
+                                                  "; install it again, or give --user");
         }
         child helper(pid);
         in->read.close();
@@ -240,8 +241,8 @@ private:
             if (fds[1].revents != 0)
                 read_some(err, into.err);
             if (into.out.size() > options_.max_output || into.err.size() > options_.max_output)
-                return error(errc::too_large,
-                             shown_ + " writes more than " + std::to_string(options_.max_output) + " bytes");
+                return error(errc::too_large, shown_ + " writes more than " + std::to_string(options_.max_output) +
+                                                  " bytes, which is no answer; give --user");
         }
         return {};
     }
@@ -345,7 +346,8 @@ result<std::optional<credentials>> read_answer(const helper_output& output, cons
     const json::value parsed = json::parse(output.out, failed);
     const json::object* object = failed ? nullptr : parsed.if_object();
     if (!object)
-        return error(errc::bad_response, shown + " answered with something that is no JSON object");
+        return error(errc::bad_response, shown + " answered with something that is no JSON object; is it a Docker "
+                                                 "credential helper? Give --user to do without");
     credentials out;
     out.source = source;
     out.user = text_member(*object, "Username");
@@ -357,7 +359,8 @@ result<std::optional<credentials>> read_answer(const helper_output& output, cons
         out.kind = credential_kind::identity_token;
         out.user.clear();
     } else if (out.user.empty()) {
-        return error(errc::bad_response, shown + " answered with a secret without a user name");
+        return error(errc::bad_response,
+                     shown + " answered with a secret without a user name; log in again, or give --user");
     }
     return std::optional<credentials>(std::move(out));
 }

@@ -239,8 +239,8 @@ result<std::optional<std::string>> read_file(const std::string& file)
 {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "rbe"), &std::fclose);
     const auto failed = [&](int reason) {
-        return error(errc::io, "the credentials file '" + printable(file) +
-                                   "' cannot be read: " + std::generic_category().message(reason));
+        return error(errc::io, "the credentials file '" + printable(file) + "' cannot be read: " +
+                                   std::generic_category().message(reason) + "; correct its rights, or give --user");
     };
     if (!in) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -257,7 +257,8 @@ result<std::optional<std::string>> read_file(const std::string& file)
     if (std::ferror(in.get()) != 0)
         return failed(errno);
     if (text.size() > max_file)
-        return error(errc::bad_file, "the credentials file '" + printable(file) + "' is over 4 MiB");
+        return error(errc::bad_file, "the credentials file '" + printable(file) +
+                                         "' is over 4 MiB; name another with DOCKER_CONFIG or REGISTRY_AUTH_FILE");
     return std::optional<std::string>(std::move(text));
 }
 
@@ -294,11 +295,14 @@ result<docker_config_entry> find_in_docker_config(std::string_view text, std::st
     const std::string shown = printable(file);
     if (failed)
         return error(errc::bad_file, "the credentials file '" + shown +
-                                         "' is no valid JSON: " + position(text, bad_at) + ": " + failed.message());
+                                         "' is no valid JSON: " + position(text, bad_at) + ": " + failed.message() +
+                                         "; correct it, or run 'docker login' again");
     const json::value root = parser.release();
     const json::object* object = root.if_object();
     if (!object)
-        return error(errc::bad_file, "the credentials file '" + shown + "' is no valid JSON object: line 1, column 1");
+        return error(errc::bad_file,
+                     "the credentials file '" + shown +
+                         "' is no valid JSON object: line 1, column 1; correct it, or run 'docker login' again");
     docker_config_entry out;
     find_helper(*object, shown, server, path, out);
     const json::object* auths = object_member(*object, "auths");
@@ -358,8 +362,9 @@ result<credentials> find_docker_credentials(const docker_environment& environmen
             return text.error();
         if (!text->has_value()) {
             if (file == environment.registry_auth_file)
-                return error(errc::io, "the credentials file '" + printable(file) +
-                                           "' named by REGISTRY_AUTH_FILE does not exist");
+                return error(errc::io,
+                             "the credentials file '" + printable(file) +
+                                 "' named by REGISTRY_AUTH_FILE does not exist; correct the variable, or unset it");
             continue;
         }
         auto found = from_file(**text, file, environment, server, path, options);

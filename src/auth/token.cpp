@@ -90,7 +90,8 @@ result<url_parts> check_realm(const std::string& realm, const origin& registry)
     if (!url || !url->target.starts_with('/') || has_control(realm) || realm.find('#') != std::string::npos) {
         const bool show = realm.find('@') == std::string::npos;
         return error(errc::bad_address, "the registry names a token server whose address is not usable" +
-                                            (show ? ": '" + printable(realm) + "'" : std::string()));
+                                            (show ? ": '" + printable(realm) + "'" : std::string()) +
+                                            "; its realm setting must be an http(s) URL");
     }
     if (registry.tls && !url->server.tls)
         return error(errc::redirect_refused,

@@ -40,7 +40,8 @@ int bench_delete(session& s, const bench_options& how, load_report into, const l
 {
     const plan what = read_plan_of(s, how.plan);
     if (what.steps.empty())
-        throw failure({errc::bad_argument, how.plan + " has nothing to delete"});
+        throw failure(
+            {errc::bad_argument, how.plan + " has nothing to delete; make another with --dry-run --plan-out FILE"});
     auto known = s.index_to_change();
     sweep_options settings = sweep_settings(s, {});
     settings.concurrency = levels_of(s, how).front();

@@ -239,7 +239,7 @@ void write_file(const std::string& name, const std::string& text)
     std::ofstream file(name, std::ios::binary | std::ios::trunc);
     file << text;
     if (!file.flush())
-        throw failure({errc::io, name + ": cannot be written"});
+        throw failure({errc::io, name + ": cannot be written: is the folder there and writable?"});
 }
 
 } // namespace
@@ -266,7 +266,7 @@ load_report read_earlier(const std::string& name)
     std::ifstream file(name, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     if (!file)
-        throw failure({errc::io, name + ": cannot be read"});
+        throw failure({errc::io, name + ": cannot be read: is it there, and may you read it?"});
     auto report = read_report(text);
     if (!report) {
         error e = report.error();

@@ -43,7 +43,8 @@ std::vector<number> chosen_repositories(const content_graph& graph, const std::v
     for (const auto& name : names) {
         const number found = graph.find_repository(name);
         if (found == content_graph::none)
-            terminal::standard().warning("the index has no repository '" + printable(name) + "'");
+            terminal::standard().warning("the index has no repository '" + printable(name) +
+                                         "'; list-repo-names shows what it has, --refresh reads anew");
         else
             out.push_back(found);
     }
@@ -203,7 +204,8 @@ int du(session& s, const du_options& how)
                       s.options().output == output_format::table ? table::kind::screen : table::kind::text);
     if (what.usage.total.unknown != 0)
         terminal::standard().warning(with_commas(what.usage.total.unknown) +
-                                     " manifests are not known: what they use is not in these sizes");
+                                     " manifests are not known: what they use is not in these sizes; regsweep refresh "
+                                     "--details asks for them again");
     return s.status();
 }
 

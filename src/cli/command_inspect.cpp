@@ -392,7 +392,8 @@ int inspect(session& s, const std::string& reference)
     const details_store facts = details_of(s, from);
     const auto what = look_at(from, facts, find_digest(s, from, facts, wanted));
     if (!what.facts)
-        terminal::standard().warning("the registry does not have this manifest any more, or could not give it");
+        terminal::standard().warning(
+            "the registry does not have this manifest any more, or could not give it; --refresh reads anew");
     if (s.options().output == output_format::json)
         print_inspect_json(s, what);
     else if (s.options().output == output_format::table)

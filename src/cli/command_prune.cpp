@@ -154,7 +154,7 @@ private:
             })
             .value();
         if (summary_.repositories.empty() && !how_.repositories.empty())
-            terminal::standard().warning("no repository matches -r");
+            terminal::standard().warning("no repository matches -r; list-repo-names shows what there is");
         find_freed_bytes();
         if (!json_) {
             shown.finish_steps();

@@ -79,6 +79,18 @@ void tell_of_file(const remove_options& how)
         terminal::standard().info("plan written to " + how.plan_out + ": regsweep apply carries it out");
 }
 
+// Why a plan is empty is not to be seen in it.
+void tell_nothing_selected(const selection& chosen, bool tags)
+{
+    const auto counts = chosen.counts();
+    if (counts.in != 0)
+        return;
+    terminal::standard().info(counts.out == 0
+                                  ? "nothing in the index matches: look with list-tag-names"
+                                  : "what matches has to stay: " + std::string(tags ? "query-tags" : "query-repos") +
+                                        " with the same options and --explain says why");
+}
+
 // Shows and writes the steps as they come: a plan of millions of tags need not fit into memory to be looked at.
 int preview(session& s, const selection& chosen, const plan_header& header, const remove_options& how)
 {
@@ -116,6 +128,7 @@ int remove(session& s, const remove_options& how, bool tags)
     {
         const selection chosen = select(s, from, how.what, tags);
         refuse_incomplete(chosen);
+        tell_nothing_selected(chosen, tags);
         const plan_header header = header_of(s, how, tags);
         if (how.how.dry_run && !how.with_children)
             return preview(s, chosen, header, how);
@@ -138,7 +151,7 @@ int remove(session& s, const remove_options& how, bool tags)
     if (what.steps.empty())
         return nothing_to_sweep(s);
     if (!confirmed(s, shown.counts(), how.how))
-        throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
+        throw failure({errc::bad_argument, "not confirmed: nothing was deleted; answer y, or give --yes"});
     s.lock(from);
     return sweep(s, what, how.how, &from);
 }
@@ -203,7 +216,7 @@ command_runner add_apply(CLI::App& app, CLI::App*& subcommand)
         if (what.steps.empty())
             return nothing_to_sweep(s);
         if (!confirmed(s, shown.counts(), how->how))
-            throw failure({errc::bad_argument, "not confirmed: nothing was deleted"});
+            throw failure({errc::bad_argument, "not confirmed: nothing was deleted; answer y, or give --yes"});
         auto known = s.index_to_change();
         return sweep(s, what, how->how, known ? &*known : nullptr);
     };

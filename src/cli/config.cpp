@@ -1,6 +1,8 @@
 #include "cli/config.hpp"
 
+#include "cli/choices.hpp"
 #include "cli/interruption.hpp"
+#include "cli/terminal.hpp"
 #include "select/yaml_reader.hpp"
 
 #include <fcntl.h>
@@ -316,6 +318,19 @@ void set_option(CLI::App& app, const std::string& file, const given_value& from)
     }
 }
 
+// A mistyped name is as good a host as any other: what is like a name, and has no dot or port, is worth a word.
+void tell_near_name(const configuration& config, const std::string& given)
+{
+    if (given.find_first_of(".:/") != std::string::npos || given == "localhost")
+        return;
+    std::vector<std::string> names;
+    for (const auto& entry : config.registries)
+        names.push_back(entry.name);
+    if (const auto near = suggestion(given, names); !near.empty())
+        terminal::standard().warning("'" + printable(given, 60) +
+                                     "' is not in the configuration file, and is taken for a host" + near);
+}
+
 void use_entry(CLI::App& app, const std::string& file, const registry_entry& entry, options& into)
 {
     into.registry = entry.address;
@@ -390,6 +405,8 @@ void apply_config(CLI::App& app, options& into)
     const std::string given = into.registry.empty() ? config->default_name : into.registry;
     if (const auto* entry = config->find(given))
         use_entry(app, file.string(), *entry, into);
+    else
+        tell_near_name(*config, given);
 }
 
 std::vector<std::string> configured_registries(const std::string& file)

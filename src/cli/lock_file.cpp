@@ -29,17 +29,18 @@ lock_file::lock_file(const std::string& name)
 {
     file_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (file_ < 0)
-        throw failure({errc::io, "cannot open the lock file '" + printable(name) + "': " + std::strerror(errno)});
+        throw failure({errc::io, "cannot open the lock file '" + printable(name) + "': " + std::strerror(errno) +
+                                     "; name another"});
     if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
         const std::string who = holder(file_);
         ::close(file_);
-        throw failure(
-            {errc::locked, "another run" + who + " holds the lock file '" + printable(name) + "': nothing was done"});
+        throw failure({errc::locked, "another run" + who + " holds the lock file '" + printable(name) +
+                                         "': nothing was done; wait for it or end it"});
     }
     const std::string number = std::to_string(::getpid()) + "\n";
     if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, number.data(), number.size(), 0) < 0) {
         ::close(file_);
-        throw failure({errc::io, "cannot write the lock file '" + printable(name) + "'"});
+        throw failure({errc::io, "cannot write the lock file '" + printable(name) + "': is there space left?"});
     }
 }
 

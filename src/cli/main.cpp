@@ -87,7 +87,8 @@ int main(int argc, char** argv)
         terminal::standard().error(e.what());
         return e.why().is(regsweep::errc::bad_address) ? exit_usage : exit_failed;
     } catch (const std::exception& e) {
-        terminal::standard().error(std::string("unexpected: ") + e.what());
+        terminal::standard().error(std::string("unexpected: ") + e.what() +
+                                   "; this is a fault of regsweep, please report it with the command");
         return exit_failed;
     }
 }

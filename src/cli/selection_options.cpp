@@ -36,7 +36,8 @@ selection select(session& s, const index& from, selection_options options, bool 
     options.raise_intersecting_repo = !s.options().keep_intersecting_repo;
     selection chosen = (tags ? select_tags(from, options) : select_repositories(from, options)).value();
     for (const auto& name : chosen.unknown_repositories())
-        terminal::standard().warning("the index has no repository '" + printable(name) + "'");
+        terminal::standard().warning("the index has no repository '" + printable(name) +
+                                     "'; list-repo-names shows what it has, --refresh reads anew");
     return chosen;
 }
 

@@ -66,14 +66,22 @@ bool is_docker_hub(const std::string& host)
 }
 
 // What to do where a registry does not list its repositories.
-error explain_catalog(error e)
+error explain_catalog(error e, const registry_address& of)
 {
+    // So web servers answer to plain HTTP on a TLS port.
+    if (e.http_status == 400 && e.registry_code.empty() && !of.server.tls) {
+        e.detail += std::string(e.detail.empty() ? "" : "; ") + "if this port is https, write https://" + of.name +
+                    "; regsweep doctor looks closer";
+        return e;
+    }
     const bool catalog =
         e.request.find("/_catalog") != std::string::npos || e.detail.find(scope_catalog()) != std::string::npos;
     const bool refused = e.is(errc::unauthorized) || e.is(errc::forbidden) || e.is(errc::not_found) ||
                          e.is(errc::unsupported) || e.http_status == 401 || e.http_status == 403 ||
                          e.http_status == 404 || e.http_status == 405;
-    if (!catalog || !refused || e.detail.find("--repos-from") != std::string::npos)
+    const bool told = e.detail.find("--repos-from") != std::string::npos ||
+                      e.detail.find("no credentials were found") != std::string::npos; // a login is what is missing
+    if (!catalog || !refused || told)
         return e;
     const bool login = e.is(errc::unauthorized) || e.http_status == 401;
     e.detail += (e.detail.empty() ? "" : "; ") +
@@ -191,7 +199,7 @@ void session::read_names()
         file.open(options_.repos_from);
     std::istream& in = standard_input ? std::cin : file;
     if (!in)
-        throw failure({errc::io, options_.repos_from + ": cannot be read"});
+        throw failure({errc::io, options_.repos_from + ": cannot be read: is it there, and may you read it?"});
     std::string line;
     for (std::size_t number = 1; std::getline(in, line); ++number) {
         while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
@@ -201,10 +209,11 @@ void session::read_names()
             continue;
         if (!valid_repository(line))
             throw failure({errc::bad_argument, options_.repos_from + ", line " + std::to_string(number) + ": '" +
-                                                   printable(line, 100) + "' is no repository name"});
+                                                   printable(line, 100) +
+                                                   "' is no repository name; write one a line, as in team/app"});
         if (crawl_.names.size() == names_limit)
-            throw failure(
-                {errc::too_large, options_.repos_from + ": more than " + with_commas(names_limit) + " names"});
+            throw failure({errc::too_large, options_.repos_from + ": more than " + with_commas(names_limit) +
+                                                " names; crawl them in parts"});
         crawl_.names.push_back(line);
     }
     crawl_.only_names = true;
@@ -340,7 +349,7 @@ session::crawled session::crawl(bool resume)
         outcome.emplace(run.run(*builder));
     }
     if (!*outcome && !builder->failed())
-        throw failure(explain_catalog(outcome->error()));
+        throw failure(explain_catalog(outcome->error(), crawl_.address));
     auto made = builder->finish(); // where writing failed, this says why
     index done = std::move(made).value();
     auto summary = done.summary().value();
@@ -401,7 +410,8 @@ void session::warn_of_empty_names(const index& made) const
     for (const auto& name : given) {
         const auto found = made.find_repository(name).value();
         if (!found || (found->tags == 0 && found->complete))
-            terminal::standard().warning("the registry has no tags of a repository '" + printable(name) + "'");
+            terminal::standard().warning("the registry has no tags of a repository '" + printable(name) +
+                                         "'; is the name whole and right?");
     }
 }
 
@@ -414,7 +424,7 @@ void session::tell_problems(const crawl_report& report)
         terminal::standard().error("repository " + printable(name) + " could not be read completely: " + why);
     if (report.incomplete > report.problems.size())
         terminal::standard().error("and " + with_commas(report.incomplete - report.problems.size()) +
-                                   " more repositories; the index names them all");
+                                   " more repositories; the index names them all, regsweep refresh tries again");
 }
 
 index session::open_index()
@@ -437,7 +447,8 @@ index session::open_index()
                                              "'");
             if (summary.incomplete != 0)
                 terminal::standard().warning(with_commas(summary.incomplete) +
-                                             " repositories of the index are incomplete: they could not be read");
+                                             " repositories of the index are incomplete, for they could not be read; "
+                                             "regsweep refresh tries again");
             return *std::move(found);
         }
     }

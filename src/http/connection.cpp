@@ -84,7 +84,8 @@ error connection::why(const error_code& ec, const char* doing) const
     if (ec == http::error::partial_message || ec == http::error::end_of_stream || is_end(ec))
         return {errc::connection_lost, host + " closed the connection while " + doing};
     if (ec.category() == http::make_error_code(http::error::bad_version).category())
-        return {errc::bad_response, host + ": the answer is not HTTP (" + ec.message() + ")"};
+        return {errc::bad_response, host + ": the answer is not HTTP (" + ec.message() +
+                                        "); is this the registry's port, and is it https?"};
     if (ec.category() == asio::error::get_ssl_category() && tls_)
         return describe_tls_failure(const_cast<ssl::stream<tcp::socket&>&>(*tls_).native_handle(), peer_.server.host,
                                     ec);
@@ -178,9 +179,9 @@ awaitable<result<void>> connection::tunnel()
         co_return error(errc::connect_failed, "the proxy " + peer_.through->server.to_string() +
                                                   " wants other credentials; give them in the proxy variable");
     if (answer.status / 100 != 2)
-        co_return error(errc::connect_failed, "the proxy " + peer_.through->server.to_string() +
-                                                  " refused a tunnel to " + to + " (HTTP " +
-                                                  std::to_string(answer.status) + ")");
+        co_return error(errc::connect_failed,
+                        "the proxy " + peer_.through->server.to_string() + " refused a tunnel to " + to + " (HTTP " +
+                            std::to_string(answer.status) + "); allow it there, or put the host into no_proxy");
     buffer_.clear();
     co_return result<void>();
 }

@@ -119,14 +119,20 @@ result<std::optional<proxy>> choose_proxy(const proxy_settings& settings, const 
     // The text may hold a password: it is never shown.
     const auto url = boost::urls::parse_uri(text);
     if (!url || url->host().empty())
-        return error(errc::bad_address, "the proxy given by the environment is not http://host:port");
+        return error(
+            errc::bad_address,
+            "the proxy given by the environment is not http://host:port; correct http_proxy, https_proxy or all_proxy");
     if (url->scheme_id() != boost::urls::scheme::http)
-        return error(errc::bad_address,
-                     "the proxy given by the environment is not an http:// one; no other kind is supported");
+        return error(
+            errc::bad_address,
+            "the proxy given by the environment is not an http:// one; no other kind is supported, correct http_proxy, "
+            "https_proxy or all_proxy");
     const auto rest =
         parse_url("http://" + std::string(url->encoded_host_and_port()) + std::string(url->encoded_path()));
     if (!rest)
-        return error(errc::bad_address, "the proxy given by the environment is not http://host:port");
+        return error(
+            errc::bad_address,
+            "the proxy given by the environment is not http://host:port; correct http_proxy, https_proxy or all_proxy");
     proxy out;
     out.server = rest->server;
     if (url->has_userinfo())

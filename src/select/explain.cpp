@@ -130,7 +130,8 @@ public:
             text += " and " + std::to_string(more_tags_) + " more";
         if (more_digests_ != 0)
             text += ", " + std::to_string(more_digests_) + " of the digests unnamed";
-        return {errc::conflict, text + "; select these tags too, or let such digests be left alone"};
+        return {errc::conflict, text + "; select these tags too, or let such digests be left alone "
+                                       "(--no-raise-intersecting-repo, no --raise-intersecting-tag)"};
     }
 
     bool any() const noexcept { return digests_ != 0; }

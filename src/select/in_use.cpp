@@ -206,10 +206,11 @@ result<std::string> read_all(std::istream& in, const std::string& name)
     while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() != 0) {
         text.append(block, 0, static_cast<std::size_t>(in.gcount()));
         if (text.size() > file_limit)
-            return error(errc::too_large, printable(name) + ": larger than 256 MiB");
+            return error(errc::too_large,
+                         printable(name) + ": larger than 256 MiB; leave images of other registries out");
     }
     if (in.bad() || !in.eof())
-        return error(errc::io, printable(name) + ": cannot be read");
+        return error(errc::io, printable(name) + ": cannot be read: is it there, and may you read it?");
     return text;
 }
 

@@ -191,4 +191,11 @@ BOOST_FIXTURE_TEST_CASE(mistakes_are_told_with_their_place, configured)
     check_fails(run({"-reg", "prod", "list-repo-names"}), 1, {"1 MiB"});
 }
 
+BOOST_FIXTURE_TEST_CASE(a_mistyped_name_is_told, configured)
+{
+    const std::string file = write("registries:\n  prod: {address: '" + registry.url() + "'}\n").string();
+    const auto done = run({"-reg", "prdo", "--config", file, "journal"}); // which asks no registry
+    check_says(done.err, {"'prdo' is not in the configuration file, and is taken for a host: did you mean 'prod'?"});
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -399,6 +399,39 @@ BOOST_AUTO_TEST_CASE(the_json_examples_have_the_keys_of_the_output)
     BOOST_TEST(count > 10U);
 }
 
+BOOST_AUTO_TEST_CASE(the_messages_told_of_are_in_the_program)
+{
+    // Literals that stand beside each other are one, and `+` between two is where something is put in.
+    static const std::regex joint(R"("\s*\n?\s*")");
+    std::vector<std::string> sources;
+    for (const auto& entry : fs::recursive_directory_iterator(root / "src"))
+        if (entry.path().extension() == ".cpp" || entry.path().extension() == ".hpp")
+            sources.push_back(std::regex_replace(read_file(entry.path()), joint, ""));
+    const auto has = [](const std::string& source, const std::vector<std::string>& parts) {
+        return std::all_of(parts.begin(), parts.end(),
+                           [&](const auto& part) { return source.find(part) != std::string::npos; });
+    };
+    static const std::regex row("^\\| `([^`]+)` \\|.*");
+    std::size_t count = 0;
+    for (const auto& line : lines(read_file(root / "docs" / "troubleshooting.md"))) {
+        std::smatch match;
+        if (!std::regex_match(line, match, row))
+            continue;
+        ++count;
+        std::vector<std::string> parts;
+        std::string rest = match[1].str();
+        static const std::string gap = "…";
+        for (auto at = rest.find(gap); at != std::string::npos; at = rest.find(gap)) {
+            parts.push_back(rest.substr(0, at));
+            rest.erase(0, at + gap.size());
+        }
+        parts.push_back(rest);
+        BOOST_TEST(std::any_of(sources.begin(), sources.end(), [&](const auto& source) { return has(source, parts); }),
+                   "no source has the message: " << match[1].str());
+    }
+    BOOST_TEST(count > 40U);
+}
+
 BOOST_AUTO_TEST_CASE(links_lead_to_files)
 {
     static const std::regex link(R"(\]\(([^)#: ]+)(#[^)]*)?\))");

@@ -1,0 +1,77 @@
+// What a message says to do next, where a first try goes wrong in ways that say little by themselves.
+#include "common/fake_registry.hpp"
+#include "integration/checks.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <memory>
+
+using namespace regsweep::test;
+
+namespace {
+
+struct beginner : sandbox
+{
+    void serve(const fake_options& options = {})
+    {
+        registry = std::make_unique<fake_registry>(options);
+        registry->put_image("team/api", "1.0", "one");
+        registry->put_image("team/api", "stable", "one");
+        registry->put_image("prod/api", "1.0", "one");
+        registry->start();
+    }
+    process_result ask(std::vector<std::string> args) const
+    {
+        args.insert(args.begin(), {"-reg", registry->address(), "--retries", "0"});
+        return run(args);
+    }
+
+    std::unique_ptr<fake_registry> registry;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(hints, beginner)
+
+BOOST_AUTO_TEST_CASE(plain_http_on_a_tls_port)
+{
+    serve();
+    registry->add_rule("", "/_catalog",
+                       fake_action::answer(400, {}, "Client sent an HTTP request to an HTTPS server.\n"));
+    check_fails(ask({"refresh"}), 1, {"if this port is https, write https://" + registry->address(), "doctor"});
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_login_is_all_that_is_told)
+{
+    fake_options options;
+    options.auth.kind = fake_auth_kind::basic;
+    options.auth.user = "user";
+    options.auth.password = "password";
+    serve(options);
+    const auto done = ask({"refresh"});
+    check_fails(done, 1, {"no credentials were found", "--user"});
+    BOOST_TEST(done.err.find("--repos-from") == std::string::npos, done.err);
+}
+
+BOOST_AUTO_TEST_CASE(a_plan_without_steps_says_why)
+{
+    serve();
+    const auto none = ask({"remove-tags", "-r", "team/api", "-t", "2.0", "--dry-run"});
+    BOOST_TEST(none.exit_code == 0);
+    check_says(none.err, {"nothing in the index matches", "list-tag-names"});
+    const auto kept = ask({"remove-tags", "-r", "team/api", "-t", "1.0", "--dry-run", "--no-raise-intersecting-repo"});
+    BOOST_TEST(kept.exit_code == 0);
+    check_says(kept.err, {"what matches has to stay", "query-tags", "--explain"});
+    const auto some = ask({"remove-tags", "-r", "team/api", "prod/api", "-re", "", "--dry-run"});
+    BOOST_TEST(some.exit_code == 0);
+    BOOST_TEST(some.err.find("matches") == std::string::npos, some.err);
+}
+
+BOOST_AUTO_TEST_CASE(a_conflict_names_the_option)
+{
+    serve();
+    check_fails(ask({"-q", "query-tags", "-r", "team/api", "-re", ""}), 1,
+                {"prod/api:1.0", "--no-raise-intersecting-repo"});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
