@@ -292,9 +292,10 @@ awaitable<std::size_t> registry_client::resolve_all(std::string_view repository,
     };
     const auto take = [&](const http::request& rq, resolution& one) {
         auto found = impl_->read_resolution(rq, buffers.answer, one.reference);
-        if (found)
-            one.found = *std::move(found);
-        return found.has_value();
+        if (!found)
+            return false;
+        one.found = *std::move(found);
+        return true;
     };
     const access rights{access::kind::pull, repository};
     const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
