@@ -12,7 +12,7 @@ build_packages=(
 test_packages=(
   docker-registry skopeo nginx-light apache2 apache2-utils tinyproxy wrk jq sqlite3 openssl
   python3 python3-yaml python3-jsonschema
-  clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev man-db iproute2 procps dpkg-dev file
+  clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev man-db iproute2 procps dpkg-dev file chromium
   zsh fish
 )
 bench_packages=(libbenchmark-dev linux-perf valgrind)

@@ -15,9 +15,10 @@ namespace {
 
 using namespace regsweep::cli;
 
-constexpr std::array commands = {add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags,
-                                 add_du,      add_inspect,         add_remove_repos,   add_remove_tags, add_prune,
-                                 add_apply,   add_journal,         add_restore,        add_bench,       add_doctor};
+constexpr std::array commands = {
+    add_refresh, add_list_repo_names, add_list_tag_names, add_query_repos, add_query_tags, add_du,
+    add_inspect, add_report,          add_remove_repos,   add_remove_tags, add_prune,      add_apply,
+    add_journal, add_restore,         add_bench,          add_doctor};
 
 int run(int argc, char** argv)
 {

@@ -1,88 +1,8 @@
-#include "load/page_template.hpp"
+// The page of `regsweep bench --html`; report: include/regsweep/load/report.hpp, docs/bench.md.
 
-namespace regsweep {
-
-const std::string_view page_before_report = R"page(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>regsweep bench</title>
-<style>
-:root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #ffffff; --ink: #1b1f27; --quiet: #5b6472; --line: #dfe3e9;
-  --a: #1f5fbf; --b: #b25a00; --bad: #c0262d; --good: #18794e; --shade: #eef0f4;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #12151a; --card: #1b2027; --ink: #e7eaf0; --quiet: #9aa4b2; --line: #333b47;
-    --a: #6ea8fe; --b: #f0a75a; --bad: #ff7b7f; --good: #58c48f; --shade: #232a33;
-  }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 24px 16px 48px; }
-h1 { font-size: 22px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
-h2 { font-size: 15px; margin: 0 0 2px; }
-p { margin: 0; }
-.quiet { color: var(--quiet); font-size: 13px; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 20px 0 12px; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px; }
-.tile b { display: block; font-size: 26px; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums; }
-.tile b small { font-size: 14px; font-weight: 400; color: var(--quiet); }
-.up { color: var(--good); } .down { color: var(--bad); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 12px; }
-.charts .card { min-width: 0; }
-@media (min-width: 1000px) { .charts .card:last-child:nth-child(odd) { grid-column: 1 / -1; } }
-.wide { margin-top: 12px; overflow-x: auto; }
-svg { display: block; width: 100%; height: auto; margin-top: 8px; }
-svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
-.grid { stroke: var(--line); stroke-width: 1; }
-.mark { font-size: 12px; color: var(--quiet); margin-right: 14px; white-space: nowrap; }
-.mark i { display: inline-block; width: 18px; height: 0; border-top: 3px solid; vertical-align: middle;
-  margin-right: 5px; }
-.mark i.dash { border-top-style: dashed; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; margin-top: 6px; }
-th, td { text-align: right; padding: 4px 8px; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { color: var(--quiet); font-weight: 500; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th.text, td.text { text-align: left; white-space: normal; }
-tr:last-child td { border-bottom: 0; }
-@media print {
-  :root { --page: #fff; --card: #fff; --ink: #000; --quiet: #444; --line: #bbb; --a: #1f5fbf; --b: #b25a00;
-    --bad: #c0262d; --good: #18794e; --shade: #eee; color-scheme: light; }
-  .card { break-inside: avoid; } main { padding: 0; max-width: none; }
-  .charts { grid-template-columns: 1fr 1fr; } .tiles { grid-template-columns: repeat(auto-fit, minmax(110px, 1fr)); }
-  .tile b { font-size: 20px; } .charts .card:last-child:nth-child(odd) { grid-column: 1 / -1; }
-  th, td { padding: 3px 4px; font-size: 11px; } .wide { overflow: visible; }
-}
-</style>
-</head>
-<body>
-<main id="page"><noscript>The charts of this page are drawn by a script in it.</noscript></main>
-<script type="application/json" id="report">)page";
-
-const std::string_view page_before_earlier = R"page(</script>
-<script type="application/json" id="earlier">)page";
-
-const std::string_view page_end = R"page(</script>
-<script type="module">
-const report = JSON.parse(document.getElementById("report").textContent);
-const earlier = JSON.parse(document.getElementById("earlier").textContent);
-const page = document.getElementById("page");
-page.textContent = "";
-
-// Everything is put into the page as text or attribute, never as markup: names come from a registry.
-function make(tag, attributes, ...children) {
-  const svg = ["svg", "g", "path", "line", "rect", "circle", "text", "title"].includes(tag);
-  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
-  for (const child of children.flat()) if (child !== null && child !== undefined && child !== "") node.append(child);
-  return node;
-}
+const report = read_data("report");
+const earlier = read_data("earlier");
+document.title = "Load on " + report.registry;
 
 function digits(value) {
   if (value === 0) return "0";
@@ -221,16 +141,12 @@ function difference(now, then, less) {
   return make("span", { class: "quiet " + (Math.abs(percent) < 1 ? "" : better ? "up" : "down") },
     `${sign}${Math.abs(percent).toFixed(1)} % from ${digits(then)}`);
 }
-function tile(name, value, unit, below) {
-  return make("div", { class: "card tile" }, make("span", { class: "quiet" }, name),
-    make("b", {}, value, make("small", {}, " " + unit)), below || make("span", { class: "quiet" }, "\u00a0"));
-}
 function share(run) { return run.requests ? run.errors / run.requests * 100 : 0; }
 function failures(run) { return Object.entries(run.failures).map(([k, n]) => `${k}: ${n.toLocaleString("en")}`).join(", "); }
 
 // --- head and tiles
 
-const when = (r) => new Date(r.started_at * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC";
+const when = (r) => moment(r.started_at);
 page.append(make("h1", {}, "Load on " + report.registry));
 page.append(make("p", { class: "quiet" }, (report.deletion ? "deletions of a plan" :
   `${report.mix} \u00b7 ${report.order} order, seed ${report.seed}`) + " \u00b7 " +
@@ -362,9 +278,3 @@ if (report.limit)
     table(["requests/s", "seconds", "answered/s", "p99, ms", "errors", "outcome"], report.limit.trials.map((t) =>
       [digits(t.rate), t.seconds.toFixed(1), digits(t.reached), digits(t.p99_ms), (t.errors * 100).toFixed(2) + " %",
         { text: t.held ? "holds" : t.why }]))));
-</script>
-</body>
-</html>
-)page";
-
-} // namespace regsweep
