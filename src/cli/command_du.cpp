@@ -194,8 +194,7 @@ void print_du_rows(const content_graph& graph, const du_result& what, table::kin
 int du(session& s, const du_options& how)
 {
     const index from = s.open_index();
-    const details_store facts = details_of(s, from);
-    const auto graph = content_graph::load(from, facts).value();
+    const content_graph graph = graph_of(s, from).graph;
     const auto what = measure(from, graph, how);
     if (s.options().output == output_format::json)
         print_du_json(s, graph, what);

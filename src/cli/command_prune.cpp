@@ -121,15 +121,20 @@ private:
     // Facts are read where the policy or what is in use asks for them; those at hand tell what a plan frees.
     void open_details()
     {
-        if (needs_details(by_->policy()) || (summary_.in_use && summary_.in_use->has_digests()))
-            facts_.emplace(details_of(s_, *tags_));
-        else
+        if (needs_details(by_->policy()) || (summary_.in_use && summary_.in_use->has_digests())) {
+            auto read = graph_of(s_, *tags_);
+            facts_.emplace(std::move(read.store));
+            graph_.emplace(std::move(read.graph));
+        } else {
             facts_.emplace(details_store::open(details_store::beside(s_.index_file())).value());
+        }
         if (facts_->manifests().value() == 0) {
+            graph_.reset();
             source_.emplace(*tags_);
             return;
         }
-        graph_.emplace(content_graph::load(*tags_, *facts_).value());
+        if (!graph_)
+            graph_.emplace(content_graph::load(*tags_, *facts_).value());
         source_.emplace(retention_source::with_details(*tags_, *graph_, *facts_, by_->policy()).value());
     }
 

@@ -83,6 +83,20 @@ details_store details_of(session& s, const index& from)
     return store;
 }
 
+detailed_graph graph_of(session& s, const index& from)
+{
+    // Whether something is missing is seen soonest in the graph.
+    auto store = details_store::open(details_store::beside(s.index_file())).value();
+    if (store.manifests().value() != 0) {
+        auto graph = content_graph::load(from, store).value();
+        if (graph.unknown() == 0 && !referrers_missing(from, store).value())
+            return {std::move(store), std::move(graph)};
+    }
+    auto whole = details_of(s, from);
+    auto graph = content_graph::load(from, whole).value();
+    return {std::move(whole), std::move(graph)};
+}
+
 std::uint64_t total_size(const details_store& facts, const manifest_details& top)
 {
     std::unordered_set<digest> seen{top.digest};

@@ -4,6 +4,7 @@
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "regsweep/crawl/details.hpp"
+#include "regsweep/select/usage.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -28,6 +29,14 @@ read_details refresh_details(session& s, const index& from);
 
 /// The store, with all that `from` leads to: asks the registry only for what is new. Otherwise as `refresh_details`.
 details_store details_of(session& s, const index& from);
+
+/// The same with the graph of both.
+struct detailed_graph
+{
+    details_store store;
+    content_graph graph;
+};
+detailed_graph graph_of(session& s, const index& from);
 
 /// Bytes of a manifest with its config, layers and children, each blob once, as far as they are known.
 std::uint64_t total_size(const details_store& facts, const manifest_details& top);

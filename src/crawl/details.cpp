@@ -634,6 +634,12 @@ result<bool> details_missing(const index& tags, const details_store& store)
     });
     if (!unknown || missing)
         return unknown ? result<bool>(true) : unknown.error();
+    return referrers_missing(tags, store);
+}
+
+result<bool> referrers_missing(const index& tags, const details_store& store)
+{
+    bool missing = false;
     const auto told = store.tells_referrers();
     if (!told || *told == false)
         return told ? result<bool>(false) : told.error();

@@ -14,6 +14,49 @@ namespace regsweep {
 inline constexpr sqlite::file_kind details_kind{
     "details file", "remove it: what it held is read from the registry again", 0x72737764, 1};
 
+inline media_type stored_media_type(std::int64_t value) noexcept
+{
+    const bool known = value >= 0 && value <= static_cast<std::int64_t>(media_type::schema1_signed);
+    return known ? static_cast<media_type>(value) : media_type::unknown;
+}
+
+inline std::optional<timestamp> stored_time(const sqlite::statement& row, int seconds, int nanoseconds)
+{
+    if (row.is_null(seconds))
+        return std::nullopt;
+    return timestamp{row.integer(seconds), static_cast<std::uint32_t>(row.integer(nanoseconds))};
+}
+
+inline std::optional<std::uint64_t> stored_size(const sqlite::statement& row, int column)
+{
+    if (row.is_null(column) || row.integer(column) < 0)
+        return std::nullopt;
+    return static_cast<std::uint64_t>(row.integer(column));
+}
+
+inline platform stored_platform(const sqlite::statement& row, int first)
+{
+    return {std::string(row.text(first)), std::string(row.text(first + 1)), std::string(row.text(first + 2))};
+}
+
+/// Runs through the rows of a query until `visit` returns false.
+template<class Visit>
+result<void> walk(sqlite::statement& query, Visit visit)
+{
+    while (true) {
+        const result<bool> row = query.step();
+        if (!row)
+            return row.error();
+        if (!*row)
+            return {};
+        const result<bool> more = visit(query);
+        if (!more)
+            return more.error();
+        if (!*more)
+            return {};
+    }
+}
+
 struct details_store::impl
 {
     impl(sqlite::connection connected, std::filesystem::path name) : file(std::move(name)), db(std::move(connected)) {}

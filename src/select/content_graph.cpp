@@ -26,19 +26,18 @@ public:
 
     result<void> run()
     {
-        for (const auto step : {&graph_loader::read_manifests, &graph_loader::read_children, &graph_loader::read_rows,
-                                &graph_loader::connect, &graph_loader::read_blobs, &graph_loader::read_tags,
-                                &graph_loader::read_referrers})
+        for (const auto step : {&graph_loader::read_links, &graph_loader::read_content, &graph_loader::connect,
+                                &graph_loader::read_blobs, &graph_loader::read_tags, &graph_loader::read_referrers})
             if (const auto done = (this->*step)(); !done)
                 return done;
         return {};
     }
 
 private:
-    struct child_rows
+    struct row_link // from a manifest to a child or subject
     {
-        number parent;
-        std::uint32_t child;
+        std::uint32_t from;
+        std::uint32_t to;
         std::uint32_t describes;
     };
 
@@ -64,10 +63,10 @@ private:
         return numbers_[place];
     }
 
-    number platform_of(const manifest_view& m);
-    result<void> read_manifests();
-    result<void> read_children();
-    result<void> read_rows();
+    number platform_of(const platform* p);
+    void name(std::int64_t row);
+    result<void> read_links();
+    result<void> read_content();
     result<void> connect();
     result<void> read_blobs();
     result<void> read_tags();
@@ -77,98 +76,89 @@ private:
     const index& tags_;
     const details_store& facts_;
     std::vector<number> numbers_; // of rows
-    std::vector<child_rows> child_rows_;
-    std::map<platform, number> platforms_;
+    std::vector<row_link> children_;
+    std::vector<row_link> subjects_;
+    std::vector<bool> named_; // rows that links lead to
+    std::map<const platform*, number> platforms_;
     bool damage_ = false;
 };
 
-number graph_loader::platform_of(const manifest_view& m)
+number graph_loader::platform_of(const platform* p)
 {
-    platform p{std::string(m.os), std::string(m.architecture), std::string(m.variant)};
     const auto [at, fresh] = platforms_.try_emplace(p, static_cast<number>(to_.platforms.size()));
     if (fresh)
-        to_.platforms.push_back(std::move(p));
+        to_.platforms.push_back(*p);
     return at->second;
 }
 
-result<void> graph_loader::read_manifests()
+void graph_loader::name(std::int64_t row)
 {
-    return undamaged(facts_.for_each_manifest([&](const manifest_view& m) {
-        if (!fits(m.row) || !fits(m.subject))
-            return false;
-        const number made = to_.add(m.digest, static_cast<number>(m.row));
-        auto& f = to_.manifests[made];
-        f.known = true;
-        f.type = m.type;
-        f.dated = m.created.has_value();
-        f.created = m.created.value_or(timestamp()).seconds;
-        f.created_ns = m.created.value_or(timestamp()).nanoseconds;
-        f.platform = platform_of(m);
-        if (m.subject != 0)
-            f.subject = static_cast<number>(m.subject); // a row until all have numbers
-        number_at(m.row) = made;
-        return true;
-    }));
+    const auto place = static_cast<std::size_t>(row);
+    if (place >= named_.size())
+        named_.resize(std::max(place + 1, named_.size() * 2));
+    named_[place] = true;
 }
 
-result<void> graph_loader::read_children()
+result<void> graph_loader::read_links()
 {
-    return undamaged(facts_.for_each_child_link([&](const link_view& l) {
-        if (!fits(l.from) || !fits(l.to) || !fits(l.describes))
-            return false;
-        const number parent = number_at(l.from);
-        if (parent != no_number)
-            child_rows_.push_back({parent, static_cast<number>(l.to), static_cast<number>(l.describes)});
-        return true;
-    }));
-}
-
-// Sizes, and numbers for digests that are named without being known.
-result<void> graph_loader::read_rows()
-{
-    std::vector<bool> named;
-    const auto name = [&](std::uint32_t row) {
-        if (row >= named.size())
-            named.resize(std::max<std::size_t>(row + std::size_t{1}, named.size() * 2));
-        named[row] = true;
+    const auto into = [this](std::vector<row_link>& list) {
+        return [this, &list](const link_view& l) {
+            if (!fits(l.from) || !fits(l.to) || !fits(l.describes))
+                return false;
+            list.push_back({static_cast<number>(l.from), static_cast<number>(l.to), static_cast<number>(l.describes)});
+            name(l.to);
+            name(l.describes);
+            return true;
+        };
     };
-    for (const auto& c : child_rows_) {
-        name(c.child);
-        name(c.describes);
-    }
-    for (const auto& m : to_.manifests)
-        if (m.subject != no_number)
-            name(m.subject);
-    return undamaged(facts_.for_each_row([&](const details_store::row_view& r) {
-        if (!fits(r.row))
+    if (const auto done = undamaged(facts_.for_each_child_link(into(children_))); !done)
+        return done;
+    return undamaged(facts_.for_each_subject_link(into(subjects_)));
+}
+
+// Sizes, and numbers for manifests: those that are known, and those that are only named.
+result<void> graph_loader::read_content()
+{
+    return undamaged(facts_.for_each_content([&](const content_view& c) {
+        if (!fits(c.row))
             return false;
-        const auto place = static_cast<std::size_t>(r.row);
+        const auto place = static_cast<std::size_t>(c.row);
         if (place >= to_.blob_sizes.size())
             to_.blob_sizes.resize(place + 1);
-        to_.blob_sizes[place] = r.size.value_or(0);
-        if (place < named.size() && named[place] && number_at(r.row) == no_number) {
-            const number made = to_.add(r.digest, static_cast<number>(r.row));
-            number_at(r.row) = made;
-        }
+        to_.blob_sizes[place] = c.size.value_or(0);
+        if (!c.known && (place >= named_.size() || !named_[place]))
+            return true;
+        const number made = to_.add(c.digest, static_cast<number>(c.row));
+        number_at(c.row) = made;
+        if (!c.known)
+            return true;
+        auto& f = to_.manifests[made];
+        f.known = true;
+        f.type = c.type;
+        f.dated = c.created.has_value();
+        f.created = c.created.value_or(timestamp()).seconds;
+        f.created_ns = c.created.value_or(timestamp()).nanoseconds;
+        f.platform = platform_of(c.platform);
         return true;
     }));
 }
 
 result<void> graph_loader::connect()
 {
-    // Rows come in order, and numbers of known manifests rise with them.
-    for (const auto& c : child_rows_) {
-        const number child = number_at(c.child);
-        if (child == no_number)
+    // Rows come in order, and numbers rise with them.
+    for (const row_link& l : children_) {
+        const number parent = number_at(l.from);
+        const number child = number_at(l.to);
+        if (parent == no_number || child == no_number)
             continue;
-        to_.children.begin(c.parent);
+        to_.children.begin(parent);
         to_.children.add(child);
-        to_.described.push_back(c.describes == 0 ? no_number : number_at(c.describes));
+        to_.described.push_back(l.describes == 0 ? no_number : number_at(l.describes));
     }
-    child_rows_ = {};
-    for (auto& m : to_.manifests)
-        if (m.subject != no_number)
-            m.subject = number_at(m.subject);
+    children_ = {};
+    for (const row_link& l : subjects_)
+        if (const number from = number_at(l.from); from != no_number)
+            to_.manifests[from].subject = number_at(l.to);
     return {};
 }
 
@@ -195,20 +185,36 @@ result<void> graph_loader::read_tags()
         digest subject;
     };
     std::vector<named_tag> named; // their subjects have numbers only when all tags are read
+    std::vector<digest> ids;      // of a repository's tags
+    std::vector<media_type> types;
+    std::vector<std::pair<std::size_t, digest>> signatures; // tags that name a subject
+    std::vector<number> found;
     result<void> inner;
     const auto outer = tags_.for_each_repository([&](const repository_info& info) {
         const auto here = static_cast<number>(to_.repositories.size());
         to_.repositories.push_back(info.name);
         to_.tagged.begin(here);
+        ids.clear();
+        types.clear();
+        signatures.clear();
         inner = tags_.for_each_tag(info.name, [&](const tag_view& t) {
-            const number manifest = to_.find_or_add(t.digest);
-            to_.tagged.add(manifest);
-            if (to_.manifests[manifest].type == media_type::unknown)
-                to_.manifests[manifest].type = t.type;
             if (const auto subject = referrers_tag_subject(t.tag))
-                named.push_back({here, manifest, *subject});
+                signatures.emplace_back(ids.size(), *subject);
+            ids.push_back(t.digest);
+            types.push_back(t.type);
             return true;
         });
+        to_.ids.find_all(ids, found);
+        to_.prefetch(found);
+        for (std::size_t i = 0; i != ids.size(); ++i) {
+            if (found[i] == no_number)
+                found[i] = to_.find_or_add(ids[i]); // an earlier tag may have added it
+            to_.tagged.add(found[i]);
+            if (to_.manifests[found[i]].type == media_type::unknown)
+                to_.manifests[found[i]].type = types[i];
+        }
+        for (const auto& [tag, subject] : signatures)
+            named.push_back({here, found[tag], subject});
         return inner.has_value();
     });
     for (const auto& n : named)
@@ -247,6 +253,21 @@ number digest_numbers::find(const digest& d) const noexcept
     for (std::size_t at = d.hash() & mask;; at = (at + 1) & mask)
         if (table_[at] == no_number || is(table_[at], d))
             return table_[at];
+}
+
+void digest_numbers::find_all(std::span<const digest> some, std::vector<number>& out) const
+{
+    out.assign(some.size(), no_number);
+    if (table_.empty())
+        return;
+    const std::size_t mask = table_.size() - 1;
+    for (const digest& d : some)
+        __builtin_prefetch(&table_[d.hash() & mask]);
+    for (const digest& d : some)
+        if (const number n = table_[d.hash() & mask]; n != no_number)
+            prefetch(n);
+    for (std::size_t i = 0; i != some.size(); ++i)
+        out[i] = find(some[i]);
 }
 
 bool digest_numbers::is(number n, const digest& d) const noexcept
@@ -309,6 +330,16 @@ number content_graph::impl::find_or_add(const digest& d)
     return add(d, static_cast<number>(blob_sizes.size() - 1));
 }
 
+void content_graph::impl::prefetch(std::span<const number> some) const noexcept
+{
+    for (const number n : some) {
+        if (n == none)
+            continue;
+        __builtin_prefetch(&manifests[n]);
+        ids.prefetch(n);
+    }
+}
+
 void number_pairs::close()
 {
     std::sort(added_.begin(), added_.end());
@@ -347,6 +378,17 @@ result<content_graph> content_graph::load(const index& tags, const details_store
 number content_graph::manifests() const noexcept
 {
     return impl_->ids.size();
+}
+
+number content_graph::unknown() const noexcept
+{
+    return static_cast<number>(
+        std::count_if(impl_->manifests.begin(), impl_->manifests.end(), [](const impl::facts& m) { return !m.known; }));
+}
+
+void content_graph::prefetch(std::span<const number> some) const noexcept
+{
+    impl_->prefetch(some);
 }
 
 number content_graph::repositories() const noexcept
@@ -454,11 +496,17 @@ std::span<const std::pair<number, number>> content_graph::told_referrers(number 
 
 std::vector<std::pair<number, number>> content_graph::referrers(number repository) const
 {
+    return referrers(repository, present(repository));
+}
+
+std::vector<std::pair<number, number>> content_graph::referrers(number repository,
+                                                                std::span<const number> present_there) const
+{
     std::vector<std::pair<number, number>> out;
     for (const auto* list : {&impl_->told, &impl_->named})
         for (const auto& p : (*list)[repository])
             out.push_back(p);
-    for (const number manifest : present(repository)) {
+    for (const number manifest : present_there) {
         if (const number about = subject(manifest); about != none)
             out.emplace_back(about, manifest);
         const auto listed = children(manifest);

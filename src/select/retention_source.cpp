@@ -85,10 +85,9 @@ struct retention_source::impl
 
     result<retention_repository> read_facts(const std::string& repository, std::span<const digest> also) const
     {
-        auto out = read_names(repository);
         const number here = graph->find_repository(repository);
-        if (!out || here == content_graph::none)
-            return out;
+        if (here == content_graph::none)
+            return read_names(repository);
         retention_repository made;
         made.name = repository;
         place_table<number> places(made);
@@ -101,17 +100,28 @@ struct retention_source::impl
             }
             return place;
         };
-        for (auto& tag : out->tags) {
-            retention_manifest& named = out->manifests[tag.manifest];
-            const number manifest = graph->find(named.id);
-            if (manifest == content_graph::none)
-                return error(errc::incomplete, "the index has changed while it was read: try again");
-            const std::uint32_t place = place_of(manifest);
+        const auto tagged = graph->tagged(here);
+        graph->prefetch(tagged);
+        made.manifests.reserve(tagged.size());
+        made.tags.reserve(tagged.size());
+        bool changed = false;
+        const auto read = tags->for_each_tag(repository, [&](const tag_view& tag) {
+            const std::size_t i = made.tags.size();
+            changed = i == tagged.size() || graph->id(tagged[i]) != tag.digest;
+            if (changed)
+                return false;
+            const std::uint32_t place = place_of(tagged[i]);
             if (made.manifests[place].type == media_type::unknown)
-                made.manifests[place].type = named.type;
-            made.tags.push_back({std::move(tag.name), place});
-        }
-        for (const number manifest : graph->present(here))
+                made.manifests[place].type = tag.type;
+            made.tags.push_back({std::string(tag.tag), place});
+            return true;
+        });
+        if (!read)
+            return read.error();
+        if (changed || made.tags.size() != tagged.size())
+            return error(errc::incomplete, "the index has changed while it was read: try again");
+        const auto present = graph->present(here);
+        for (const number manifest : present)
             place_of(manifest);
         for (const digest& d : also)
             if (const number manifest = graph->find(d); manifest != content_graph::none && graph->known(manifest))
@@ -122,7 +132,7 @@ struct retention_source::impl
                 children.push_back(place_of(child));
             made.manifests[i].children = std::move(children);
         }
-        for (const auto& [subject, referrer] : graph->referrers(here)) {
+        for (const auto& [subject, referrer] : graph->referrers(here, present)) {
             const auto* const from = places.if_known(subject);
             const auto* const to = places.if_known(referrer);
             if (from != nullptr && to != nullptr)

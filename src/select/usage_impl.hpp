@@ -46,6 +46,9 @@ public:
 
     number size() const noexcept { return static_cast<number>(short_.size()); }
     number find(const digest& d) const noexcept;
+    /// `find` for each of `some`, which waits for memory far less than one after the other.
+    void find_all(std::span<const digest> some, std::vector<number>& out) const;
+    void prefetch(number n) const noexcept { __builtin_prefetch(short_[n].data()); }
     /// Adds a digest that is not there.
     number add(const digest& d);
     digest operator[](number n) const noexcept;
@@ -116,6 +119,7 @@ struct content_graph::impl
 
     number add(const digest& d, number blob);
     number find_or_add(const digest& d);
+    void prefetch(std::span<const number> some) const noexcept;
 };
 
 } // namespace regsweep

@@ -44,6 +44,8 @@ struct details_report
 
 /// Whether a `details_crawler` would have anything to ask the registry, unless it is to ask again.
 result<bool> details_missing(const index& tags, const details_store& store);
+/// Of this, whether it would ask for referrers.
+result<bool> referrers_missing(const index& tags, const details_store& store);
 
 /// Reads what a store of details lacks for an index: manifests, their children, configs of images, and who refers to
 /// them. Every manifest is read once, whatever the number of its tags and repositories.

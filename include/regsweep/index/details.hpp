@@ -14,19 +14,16 @@
 
 namespace regsweep {
 
-/// One manifest in a walk through all. The views live as long as the callback that is given them.
-struct manifest_view
+/// A digest in a walk through all that manifests are or lead to. The pointer lives as long as the walk.
+struct content_view
 {
-    std::int64_t row = 0; ///< of its digest within the store: what `link_view` names
+    std::int64_t row = 0; ///< of the digest within the store: what `link_view` names
     regsweep::digest digest;
+    std::optional<std::uint64_t> size; ///< bytes
+    bool known = false;                ///< it is a manifest whose facts are known; the rest is only for these
     media_type type = media_type::unknown;
-    std::uint64_t size = 0; ///< bytes of the manifest itself
     std::optional<timestamp> created;
-    std::string_view os;
-    std::string_view architecture;
-    std::string_view variant;
-    std::string_view artifact_type;
-    std::int64_t subject = 0; ///< row; 0 if there is none
+    const regsweep::platform* platform = nullptr;
 };
 
 /// One manifest's link to something else, by rows.
@@ -64,8 +61,9 @@ public:
     result<std::optional<manifest_details>> find(const digest& d) const;
     result<bool> knows(const digest& d) const;
 
-    /// Calls `visit` for every manifest known, in the order of rows. `visit` returns false to stop.
-    result<void> for_each_manifest(const std::function<bool(const manifest_view&)>& visit) const;
+    /// Calls `visit` for every digest that a manifest is or leads to, in the order of rows. `visit` returns false to
+    /// stop.
+    result<void> for_each_content(const std::function<bool(const content_view&)>& visit) const;
     /// Calls `visit` for every label of every manifest (its digest, key, value), by manifest, then key.
     result<void>
     for_each_label(const std::function<bool(const digest&, std::string_view, std::string_view)>& visit) const;
@@ -81,16 +79,11 @@ public:
     result<void> for_each_referrer_of(const digest& subject,
                                       const std::function<bool(std::string_view, const digest&)>& visit) const;
 
-    /// Walks for graphs, by row: digests with their sizes, blobs of manifests (config, then layers), children.
-    struct row_view
-    {
-        std::int64_t row = 0;
-        regsweep::digest digest;
-        std::optional<std::uint64_t> size; ///< bytes
-    };
-    result<void> for_each_row(const std::function<bool(const row_view&)>& visit) const;
+    /// Walks through links, in the order of the rows that they come from: blobs of manifests (config, then layers),
+    /// children of indexes, subjects.
     result<void> for_each_blob_link(const std::function<bool(const link_view&)>& visit) const;
     result<void> for_each_child_link(const std::function<bool(const link_view&)>& visit) const;
+    result<void> for_each_subject_link(const std::function<bool(const link_view&)>& visit) const;
 
     /// Calls `visit` for every digest that tags point to, or that children or referrers of them have, and that is
     /// not known here, with a repository that should have it. Those that were put as absent are left out. `visit` may

@@ -32,6 +32,7 @@ public:
     ~content_graph();
 
     number manifests() const noexcept; ///< known ones, and those that tags or indexes name
+    number unknown() const noexcept;   ///< of these, those whose details are not known
     number repositories() const noexcept;
     std::string_view repository(number which) const noexcept;
     number find_repository(std::string_view name) const noexcept; ///< or `none`
@@ -56,6 +57,8 @@ public:
     /// those the registry told of, those tagged `sha256-<hex>` or `sha256-<hex>.sig|.att|.sbom`, BuildKit's
     /// attestations.
     std::vector<std::pair<number, number>> referrers(number repository) const;
+    /// The same with the result of `present`.
+    std::vector<std::pair<number, number>> referrers(number repository, std::span<const number> present_there) const;
 
     /// Of these, those that the registry told of, which need have no other trace.
     std::span<const std::pair<number, number>> told_referrers(number repository) const noexcept;
@@ -67,6 +70,9 @@ public:
     /// The manifest's own bytes as a blob.
     number blob_of(number manifest) const noexcept;
     std::uint64_t blob_size(number blob) const noexcept; ///< bytes; 0 if unknown
+
+    /// Has the processor fetch the facts of manifests that are asked for next. Numbers of other things are undefined.
+    void prefetch(std::span<const number> some) const noexcept;
 
 private:
     friend class graph_loader;
