@@ -324,6 +324,7 @@ void tell_near_name(const configuration& config, const std::string& given)
     if (given.find_first_of(".:/") != std::string::npos || given == "localhost")
         return;
     std::vector<std::string> names;
+    names.reserve(config.registries.size());
     for (const auto& entry : config.registries)
         names.push_back(entry.name);
     if (const auto near = suggestion(given, names); !near.empty())
