@@ -23,6 +23,8 @@ from measure import (Nginx, Registry, certificate, crawl, fake, like_wrk, load, 
                      wrk, wrk_percentiles)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(ROOT, "tests", "common"))
+from chromium import Browser
 
 
 def bench_fake(options, folder, note):
@@ -286,6 +288,24 @@ def bench_prune(options, folder, note):
                                 policy, "--output", "json", "--plan-out", os.path.join(folder, "prune.json")])
     note("time", f"{repositories * 1000:,} tags decided about by a policy and written", wall, "s", "<= 5", better="less")
     note("peak", "the same, peak memory", peak / 1024, "MiB", "<= 400", 0, "less")
+
+
+def bench_report(options, folder, note):
+    """The page of a registry, written and opened in Chromium."""
+    tags = options.size(1000, 20)
+    server, address = fake(options, "--repos", "100", "--tags", str(tags), "--share", "5")
+    page, index = os.path.join(folder, "report.html"), os.path.join(folder, "report.db")
+    with server:
+        crawl(options, address, index, "--details")
+        wall, _, peak, _ = run([options.regsweep, "report", "-reg", address, "-c", index, "--html", page])
+    with Browser() as browser:
+        opened = [browser.open(page) for _ in range(options.rounds)]
+    what = f"page of {100 * tags:,} tags"
+    note("write", f"{what}, written from the index", wall, "s", better="less")
+    note("peak", "the same, peak memory", peak / 1024, "MiB", digits=0, better="less")
+    note("bytes", f"{what}, size", os.path.getsize(page) / 1048576, "MiB", digits=1, better="less")
+    note("open", f"{what}, from its opening in Chromium until it can be used", statistics.median(opened) / 1000, "s",
+         "<= 2", better="less")
 
 
 def bench_adaptive(options, folder, note):

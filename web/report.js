@@ -18,13 +18,12 @@ const sized = data.total.size > 0;
 const plan = data.plan;
 
 const hour = 3600, day = 24 * hour;
-const ages = [["today", day], ["week", 7 * day], ["month", 30 * day], ["quarter", 91 * day], ["year", 365 * day],
-  ["older", Infinity], ["unknown", NaN]];
-const age_texts = ["last 24 hours", "last 7 days", "last 30 days", "last 91 days", "last 365 days", "older", "unknown"];
+const ages = [day, 7 * day, 30 * day, 91 * day, 365 * day, Infinity, NaN]; // younger than; the last is unknown
+const age_texts = ["up to 24 hours", "1 to 7 days", "8 to 30 days", "31 to 91 days", "92 to 365 days", "older", "unknown"];
 const age_ticks = ["24 h", "7 days", "30 days", "91 days", "1 year", "older", "unknown"];
 const age_of = Uint8Array.from({ length: count }, (_, i) => {
   const when = created_of(i);
-  return when === null ? 6 : ages.findIndex(([, limit]) => data.made_at - when < limit);
+  return when === null ? 6 : ages.findIndex((limit) => data.made_at - when < limit);
 });
 
 // The numbers of `tag_outlook`.
@@ -246,7 +245,7 @@ page.append(make("div", { class: "tiles" },
 
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
-  return Object.fromEntries(["ink", "quiet", "line", "card", "a", "b", "a-soft", "bad"]
+  return Object.fromEntries(["ink", "quiet", "line", "card", "a", "on-a", "a-soft", "on-soft", "bad"]
     .map((name) => [name, style.getPropertyValue("--" + name).trim()]));
 };
 const drawn = []; // {chart, options(colours)}
@@ -289,9 +288,11 @@ function tree(c) {
     const what = { name, repository: r };
     if (!sized) return { ...what, value: weight(r), itemStyle: { color: c.a } };
     const shared = repositories.size[r] - repositories.unique[r];
+    const unique = repositories.unique[r]; // the larger part has the name
     return { ...what, value: weight(r), children: [
-      { name, part: "only here", repository: r, value: repositories.unique[r], itemStyle: { color: c.a } },
-      { name: "", part: "shared", repository: r, value: shared, itemStyle: { color: c["a-soft"] } },
+      { name: unique >= shared ? name : "", repository: r, value: unique, itemStyle: { color: c.a } },
+      { name: unique >= shared ? "" : name, repository: r, value: shared, itemStyle: { color: c["a-soft"] },
+        label: { color: c["on-soft"] } },
     ].filter((part) => part.value > 0) };
   };
   const groups = new Map();
@@ -311,10 +312,11 @@ function tree(c) {
       value: rest.reduce((a, r) => a + weight(r), 0), itemStyle: { color: c.quiet } });
   return out;
 }
+const mark = (kind, text) => make("span", { class: "mark" }, make("i", { class: kind }), text);
+const on_screen = (text) => make("span", { class: "screen" }, text);
 const treemap = chart_card(sized ? "Size by repository" : "Tags by repository",
-  make("span", {}, sized ? [make("span", { class: "mark" }, make("i", { class: "unique" }), "only here"),
-    make("span", { class: "mark" }, make("i", { class: "shared" }), "also in other repositories, drawn in each of them")] :
-    "Sizes are not known.", " A click shows the tags. The table of repositories says the same."), 380,
+  make("span", {}, sized ? [mark("unique", "only here"), mark("shared", "also in other repositories, drawn in each of them")] :
+    "Sizes are not known. ", on_screen("A click shows the tags. The table of repositories says the same.")), 380,
   (c) => ({ animation: false, tooltip: tooltip(c, (p) => {
     const r = p.data && p.data.repository;
     if (r === undefined) return tip(p.name, sized ? bytes(p.value) : plural(p.value, "tag"));
@@ -323,7 +325,9 @@ const treemap = chart_card(sized ? "Size by repository" : "Tags by repository",
     return tip(repositories.name[r], ...lines);
   }),
     series: [{ type: "treemap", left: 0, right: 0, top: 0, bottom: 0, roam: false, nodeClick: false, data: tree(c),
-      breadcrumb: { show: false }, visibleMin: 30, label: { color: "#fff", fontSize: 12, padding: 0, position: [4, 6], overflow: "truncate" }, upperLabel: { height: 20, color: c.ink, fontSize: 12, padding: [0, 2] },
+      breadcrumb: { show: false }, visibleMin: 30,
+      label: { color: c["on-a"], fontSize: 12, padding: 0, position: [4, 6], overflow: "truncate" },
+      upperLabel: { height: 20, color: c.ink, fontSize: 12, padding: [0, 2] },
       levels: [
         { itemStyle: { borderColor: c.card, borderWidth: 0, gapWidth: 3 } },
         { itemStyle: { borderColor: c.card, borderWidth: 0, gapWidth: 2 } },
@@ -341,11 +345,11 @@ for (let i = 0; i < count; ++i) {
   ++per_age[age_of[i]];
   if (goes(i)) ++going_per_age[age_of[i]];
 }
-const age_chart = chart_card("Tags by age", make("span", {}, plan ? [make("span", { class: "mark" }, make("i", { class: "unique" }), "stays"),
-  make("span", { class: "mark" }, make("i", { class: "goes" }), "goes")] : null, "When the image was made, each tag once. A click shows the tags."), 240,
+const age_chart = chart_card("Tags by age", make("span", {}, plan ? [mark("unique", "stays"), mark("goes", "goes")] : null,
+  "When the image was made, each tag once. ", on_screen("A click shows the tags.")), 240,
   (c) => ({ animation: false, tooltip: tooltip(c, (p) => tip(age_texts[p.dataIndex], plural(per_age[p.dataIndex], "tag"),
     ...(plan ? [`${number(going_per_age[p.dataIndex])} go`] : []))),
-    grid: { left: 4, right: 4, top: 22, bottom: 4, containLabel: true },
+    grid: { left: 4, right: 4, top: 22, bottom: 10, containLabel: true },
     xAxis: { type: "category", data: age_ticks, axisTick: { show: false }, axisLine: { lineStyle: { color: c.line } },
       axisLabel: { color: c.quiet, fontSize: 12, interval: 0, hideOverlap: false } },
     yAxis: { type: "value", show: false },
@@ -382,7 +386,9 @@ function plan_section() {
     ] });
   const more = [];
   if (plan.missing) more.push(`${plural(plan.missing, "tag")} of the plan ${plan.missing === 1 ? "is" : "are"} gone already.`);
-  if (plan.elsewhere) more.push(`${plural(plan.elsewhere, "tag")} of the plan ${plan.elsewhere === 1 ? "is" : "are"} in repositories that are not shown.`);
+  if (plan.elsewhere)
+    more.push(`${plural(plan.elsewhere, "tag")} of the plan ${plan.elsewhere === 1 ? "is" : "are"} in repositories that are ` +
+      "not shown.");
   if (more.length) table.node.append(make("p", { class: "quiet" }, more.join(" ")));
   const out = [make("div", { class: "tiles plan" },
     tile("Plan: go", number(going), going === 1 ? "tag" : "tags",
@@ -395,7 +401,8 @@ function plan_section() {
   table.show(table.rows);
   if (plan.untagged_count) {
     const children = new paged_table({ caption: "Manifests without a tag that go", rows: plan.untagged.map((_, n) => n),
-      note: plan.untagged_count > plan.untagged.length ? `The first ${number(plan.untagged.length)} of ${number(plan.untagged_count)}.` : "",
+      note: plan.untagged_count > plan.untagged.length ?
+        `The first ${number(plan.untagged.length)} of ${number(plan.untagged_count)}.` : "",
       columns: [
         { title: "Repository", key: (n) => repositories.name[plan.untagged[n][0]], cell: (n) => repositories.name[plan.untagged[n][0]] },
         { title: "Digest", key: (n) => plan.untagged[n][1], cell: (n) => make("code", {}, plan.untagged[n][1].slice(0, 19)) },
@@ -418,7 +425,8 @@ const column = {
   tag: { title: "Tag", key: (i) => tag_names[i], cell: (i) => link(i, tag_names[i]) },
   size: { title: "Size", number: true, down: true, key: (i) => sizes[i], cell: (i) => bytes(sizes[i]) },
   unique: { title: "Unique", number: true, down: true, extra: true, key: (i) => uniques[i], cell: (i) => bytes(uniques[i]) },
-  created: { title: "Created", number: true, key: created_of, cell: (i) => make("span", { title: ago(created_of(i)) }, date(created_of(i))) },
+  created: { title: "Created", number: true, key: created_of,
+    cell: (i) => make("span", { title: ago(created_of(i)) }, date(created_of(i))) },
   digest: { title: "Digest", extra: true, key: (i) => data.manifests.digest[manifest_of[i]],
     cell: (i) => make("code", { title: digest(manifest_of[i]) }, short(manifest_of[i])) },
   plan: { title: "Plan", key: (i) => (goes(i) ? 0 : 1), cell: (i) => make("span", { title: why(i) }, badge(i)) },
@@ -493,19 +501,22 @@ main_table.total = count;
 
 const search = make("input", { type: "search", id: "search", placeholder: "Words of repository, tag or digest", autocomplete: "off",
   spellcheck: "false", "aria-keyshortcuts": "/" });
-const in_repository = make("input", { type: "search", id: "in-repository", list: "repository-names", placeholder: "All", autocomplete: "off",
-  spellcheck: "false" });
+const in_repository = make("input", { type: "search", id: "in-repository", list: "repository-names", placeholder: "All",
+  autocomplete: "off", spellcheck: "false" });
 const names = make("datalist", { id: "repository-names" }, repositories.name.slice(0, 1000).map((name) => make("option", { value: name })));
 const choice = (id, options) => make("select", { id }, options.map(([value, text]) => make("option", { value }, text)));
-const by_age = choice("by-age", [["", "Any"], ...age_texts.map((text, n) => [n, n < 5 ? (n ? `${age_texts[n - 1].replace("last ", "")} to ` : "") + text.replace("last ", n ? "" : "last ") : text])]);
+const by_age = choice("by-age", [["", "Any"], ...age_texts.map((text, n) => [n, text])]);
 const by_plan = choice("by-plan", [["", "Any"], ["goes", "Goes"], ["stays", "Stays"]]);
+const clear = button("Clear", () => { filter_by({}); search.focus({ preventScroll: true }); }, { class: "clear" });
 const chosen_reason = make("p", { class: "chosen", hidden: "" });
 let only_reason = null;
-const field = (name, control, ...more) => make("label", { class: "field", for: control.id }, make("span", { class: "quiet" }, name), control, more);
+const field = (name, control, ...more) =>
+  make("label", { class: "field", for: control.id }, make("span", { class: "quiet" }, name), control, more);
 main_table.node.querySelector("table").before(make("form", { class: "filters", role: "search" },
   field("Search (press /)", search), field("Repository or path", in_repository, names), field("Age", by_age),
-  plan ? field("Plan", by_plan) : null, button("Clear", () => filter_by({}), { class: "clear" })), chosen_reason);
+  plan ? field("Plan", by_plan) : null, clear), chosen_reason);
 main_table.node.id = "tags";
+main_table.node.tabIndex = -1;
 page.append(main_table.node, dialog);
 
 const lower_names = { repository: repositories.name.map((n) => n.toLowerCase()), tag: null };
@@ -546,7 +557,7 @@ function filter_by({ repository, age, reason, search: text }) {
   only_reason = reason === undefined ? null : reason;
   apply_filters();
   main_table.node.scrollIntoView();
-  search.focus({ preventScroll: true });
+  main_table.node.focus({ preventScroll: true });
 }
 let waiting = 0;
 const soon = () => { clearTimeout(waiting); waiting = setTimeout(apply_filters, count > 20000 ? 120 : 0); };

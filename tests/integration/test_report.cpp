@@ -339,7 +339,7 @@ BOOST_AUTO_TEST_CASE(a_plan_shows_what_goes_and_why)
     page.check("(document.querySelector('.chosen button').click(), " + position + ")", "1–7 of 7");
     page.act({"dark", true});
     page.check("getComputedStyle(document.querySelector('.card')).backgroundColor", "rgb(27, 32, 39)");
-    page.check("document.querySelectorAll('.chart svg path[fill=\"#6ea8fe\"]').length > 0", true);
+    page.until("document.querySelectorAll('.chart svg path[fill=\"#6ea8fe\"]').length > 0");
     page.check("(dispatchEvent(new Event('beforeprint')), document.querySelectorAll('.chart svg "
                "path[fill=\"#1f5fbf\"]').length > 0)",
                true);
