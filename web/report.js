@@ -94,7 +94,12 @@ class paged_table {
     this.body = make("tbody", {});
     this.status = make("span", { class: "quiet", role: "status" });
     const id = "table-" + ++ids;
-    const go = (to) => () => { this.at = to(); this.draw(); };
+    // A button that has nothing more to do would take the keyboard's place with it.
+    const go = (to) => (event) => {
+      this.at = to();
+      this.draw();
+      if (event.currentTarget.disabled) (this.at ? this.back : this.forth).focus();
+    };
     this.first = button("First", go(() => 0));
     this.back = button("Previous", go(() => this.at - this.page_rows));
     this.forth = button("Next", go(() => this.at + this.page_rows));
@@ -362,7 +367,7 @@ const age_chart = chart_card("Tags by age", make("span", {}, plan ? [mark("uniqu
 
 // --- what the plan does
 
-const reasons = []; // {goes, text, tags, example}
+const reasons = []; // {goes, text, tags}
 const reason_of = plan ? new Uint32Array(count) : null;
 function plan_section() {
   const known = new Map();
@@ -371,7 +376,7 @@ function plan_section() {
     const kind = plan.outlook[i], text = outlooks[kind].goes ? (outlooks[kind].note || "") + plan.reasons[plan.reason[i]] :
       outlooks[kind].why;
     const key = kind + " " + text;
-    if (!known.has(key)) known.set(key, reasons.push({ goes: outlooks[kind].goes, text, tags: 0, unique: 0 }) - 1);
+    if (!known.has(key)) known.set(key, reasons.push({ goes: outlooks[kind].goes, text, tags: 0 }) - 1);
     const r = reason_of[i] = known.get(key);
     ++reasons[r].tags;
     if (outlooks[kind].goes) ++going;
@@ -457,9 +462,8 @@ const first_of_image = new Uint8Array(count);
 function top_table(caption, note, key, names) {
   const rows = top_rows((i) => first_of_image[i] ? key(i) : null, 50);
   if (!rows.length) return null;
-  const table = new paged_table({ caption, note, rows: Array.from(rows), columns: columns(...names) });
-  table.rows = Array.from(rows);
-  table.draw();
+  const table = new paged_table({ caption, note, columns: columns(...names) });
+  table.show(rows);
   return table.node;
 }
 page.append(make("div", { class: "charts" },

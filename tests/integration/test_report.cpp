@@ -192,7 +192,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_tags_can_be_searched_sorted_and_filtered
 
     page.click(button("Last"));
     page.check(position, "99,951–100,000 of 100,000");
-    page.click(button("Previous"));
+    page.check("document.activeElement.textContent", "Previous");
+    page.key("Enter");
     page.check(position, "99,901–99,950 of 100,000");
 
     // What is unknown comes last whichever way; old and new by the column's head.
