@@ -120,7 +120,9 @@ class Browser:
     def open(self, page):
         """Loads a file and returns in how many milliseconds it was ready for a person: loaded, run and painted."""
         self.seen.discard("Page.loadEventFired")
-        self.call("Page.navigate", url="file://" + os.path.abspath(page))
+        failed = self.call("Page.navigate", url="file://" + os.path.abspath(page)).get("errorText")
+        if failed:
+            sys.exit(f"{page}: {failed}")
         while "Page.loadEventFired" not in self.seen:
             self.event(self.message())
         return self.eval("new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))")
@@ -142,7 +144,7 @@ class Browser:
         return True
 
     def click(self, what):
-        """Clicks into the middle of what an expression names; of several, on the first that is shown."""
+        """Clicks into the middle of what an expression names."""
         place = self.eval("(() => { const found = " + what + "; if (!found) return null;"
                           " found.scrollIntoView({block: 'center', behavior: 'instant'});"
                           " const r = found.getBoundingClientRect();"
