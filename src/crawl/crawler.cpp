@@ -74,7 +74,7 @@ public:
     crew(const crawl_options& options, http::client_options http_options, concurrency_control::limits share,
          std::size_t number)
         : client_(context_, std::move(http_options)), registry_(client_, options.address, options.registry),
-          workers_(share.most), control_(share), pipeline_(options.pipeline), number_(number)
+          workers_(share.most), control_(share), pipeline_(options.pipeline, options.pipeline_rate), number_(number)
     {}
 
     void run(coordinator& boss);
@@ -116,6 +116,7 @@ private:
     awaitable<void> try_pipelining(const index_record& record, registry_buffers& buffers);
     void give_up(coordinator& boss, batch& b);
     void are_through(unsigned how_many);
+    unsigned together() const noexcept { return pipeline_.depth(std::max(1U, control_.limit())); }
     void publish() noexcept;
 
     asio::io_context context_{1};
@@ -231,13 +232,15 @@ awaitable<void> crew::rest_in(std::vector<timer*>& list, timer& bed)
 void crew::are_through(unsigned how_many)
 {
     const auto now = http::clock::now();
+    const std::size_t before = together();
     bool changed = false;
     pipeline_.answered(now, how_many);
     // A request that was repeated met a registry that was too busy, or close to it.
     for (; how_many != 0; --how_many, --busy_)
         changed |= control_.answered(now, busy_, client_.stats().retries);
     publish();
-    while (changed && !parked_.empty() && workers_ - parked_.size() < control_.limit()) {
+    changed |= together() != before;
+    while (changed && !parked_.empty() && (workers_ - parked_.size()) * together() < control_.limit()) {
         parked_.back()->cancel();
         parked_.pop_back();
     }
@@ -295,9 +298,12 @@ awaitable<void> crew::work(coordinator& boss)
             co_await try_pipelining(record, buffers);
             continue;
         }
-        const std::size_t room = control_.limit() - busy_;
-        const std::size_t depth = pipeline_.depth();
-        const std::size_t count = std::min({room, depth, record.entries.size() - b->next});
+        const std::size_t depth = together();
+        if (busy_ + depth > control_.limit()) { // whoever is answered next has room for all of them, or rests, too
+            co_await rest_in(parked_, bed);
+            continue;
+        }
+        const std::size_t count = std::min(depth, record.entries.size() - b->next);
         index_record::entry* const first = &record.entries[b->next];
         b->next += count;
         // More is asked for before this is used up, so that nobody waits for the answer.

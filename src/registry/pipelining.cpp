@@ -20,11 +20,11 @@ void pipelining::answered(time_point now, unsigned how_many) noexcept
     const double rate = static_cast<double>(answers_) / std::chrono::duration<double>(length).count();
     answers_ = 0;
     window_begin_ = now;
-    if (now_ == phase::untried && rate >= high_rate)
+    if (now_ == phase::untried && rate >= high_)
         now_ = phase::trial_due;
-    else if (now_ == phase::proved && rate >= high_rate)
+    else if (now_ == phase::proved && rate >= high_)
         now_ = phase::together;
-    else if (now_ == phase::together && rate < low_rate)
+    else if (now_ == phase::together && rate < low_)
         now_ = phase::proved;
 }
 

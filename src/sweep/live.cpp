@@ -123,7 +123,7 @@ awaitable<result<live_state>> read_live(live_reading how, std::string repository
     };
     for (std::size_t begin = 0, end = 0; begin != tags->size(); begin = end) {
         end = std::min(begin + tags_at_once, tags->size());
-        const std::size_t depth = pipeline.depth();
+        const std::size_t depth = pipeline.depth(how.concurrency);
         auto resolve = [&](std::size_t chunk) -> awaitable<void> {
             if (failure)
                 co_return;

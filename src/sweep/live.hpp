@@ -123,6 +123,7 @@ struct live_reading
     registry_client* registry;
     lease_pool* leases;
     pipelining* pipeline;                 ///< learns of the answers, and says how many requests to send together
+    unsigned concurrency;                 ///< requests in flight, of all readings together
     unsigned page_size;                   ///< of the tag list
     std::function<std::size_t()> at_once; ///< asked now and again how many requests there may be
 };

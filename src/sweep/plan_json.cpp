@@ -487,7 +487,7 @@ result<plan> read_plan(std::istream& in, const plan_limits& limits)
 {
     auto read = plan_reader(in, limits).read();
     if (read.has_value() && in.bad())
-        return error(errc::io, "the plan cannot be read");
+        return error(errc::io, "the plan cannot be read to its end; look at its disk, or make the plan again");
     return read;
 }
 

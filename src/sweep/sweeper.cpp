@@ -324,7 +324,7 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
     // With a rate each delete waits for a moment of its own, and one that is timed must not wait behind another.
-    const std::size_t depth = deletes.limited() || options.on_delete ? 1 : pipeline.depth();
+    const std::size_t depth = deletes.limited() || options.on_delete ? 1 : pipeline.depth(requests_at_once());
     auto some = [&](std::size_t chunk) -> awaitable<void> {
         const auto from = std::span<work_item* const>(ready).subspan(chunk * depth);
         co_await act(from.first(std::min(depth, from.size())));

@@ -104,9 +104,10 @@ struct sweeper::impl
     // A repository's share of the requests that may be in flight, and one that waits to take the place of an answered
     // one.
     std::size_t share() const noexcept { return options.concurrency / std::max<std::size_t>(active, 1) + 1; }
+    unsigned requests_at_once() const noexcept { return std::max(1U, options.concurrency); }
     live_reading reading_of_registry()
     {
-        return {&registry, &leases, &pipeline, options.page_size, [this] { return share(); }};
+        return {&registry, &leases, &pipeline, requests_at_once(), options.page_size, [this] { return share(); }};
     }
     void step_over() { steps_done.fetch_add(1, std::memory_order_relaxed); }
 

@@ -10,6 +10,8 @@
 namespace regsweep {
 namespace {
 
+constexpr const char* without_manifest = "the journal has no manifest of it: push the image again";
+
 using http::awaitable;
 
 // A request of a process that was killed may still be on its way: entries younger than this are looked at twice.
@@ -191,7 +193,7 @@ awaitable<void> sweeper::impl::restore_entry(journal& records, const journal_ent
     if (!body)
         co_return fail_for_good(body.error());
     if (!*body)
-        co_return fail("the journal has no manifest of it");
+        co_return fail(without_manifest);
     for (const auto& reference : missing) {
         if (dry_run)
             continue;
@@ -315,7 +317,7 @@ result<sweeper::restore_report> sweeper::restore(journal& records, std::int64_t 
             by_name[entry.repository].push_back(entry);
             ++total;
         } else {
-            out.failed.push_back({entry.repository, entry.digest, entry.tags, "the journal has no manifest of it"});
+            out.failed.push_back({entry.repository, entry.digest, entry.tags, without_manifest});
         }
         return true;
     });

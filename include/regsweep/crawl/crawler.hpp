@@ -21,6 +21,7 @@ struct crawl_options
     unsigned concurrency = 0;          ///< requests in flight, all threads together; 0: as many as serve best
     unsigned max_concurrency = 256;    ///< bound of what is found to serve best
     unsigned pipeline = 0;             ///< requests sent together on a connection; 0: more than one where that pays
+    double pipeline_rate = 15'000;     ///< answers a second and thread from which it is held to pay
     unsigned threads = 1;              ///< each with its own io_context and connections
     unsigned page_size = 1000;         ///< names asked for a page
     std::vector<std::string> patterns; ///< globs that limit the crawl; those without `*`, `?`, `[` need no catalog

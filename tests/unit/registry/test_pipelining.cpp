@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_CASE(a_fixed_depth_is_kept_and_never_tried)
     pipelining p(3);
     feed(p, now, 100'000);
     BOOST_TEST(!p.take_trial());
-    BOOST_TEST(p.depth() == 3U);
+    BOOST_TEST(p.depth(32) == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(a_slow_registry_is_asked_one_by_one)
@@ -37,20 +37,20 @@ BOOST_AUTO_TEST_CASE(a_slow_registry_is_asked_one_by_one)
     pipelining p(0);
     feed(p, now, 14'000);
     BOOST_TEST(!p.take_trial());
-    BOOST_TEST(p.depth() == 1U);
+    BOOST_TEST(p.depth(32) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_fast_one_is_tried_once_and_believed_only_then)
 {
     pipelining p(0);
     feed(p, now, 50'000);
-    BOOST_TEST(p.depth() == 1U);
+    BOOST_TEST(p.depth(32) == 1U);
     BOOST_TEST(p.take_trial());
     BOOST_TEST(!p.take_trial());
     feed(p, now, 50'000);
-    BOOST_TEST(p.depth() == 1U);
+    BOOST_TEST(p.depth(32) == 1U);
     p.tried(true);
-    BOOST_TEST(p.depth() == pipelining::deep);
+    BOOST_TEST(p.depth(32) == pipelining::deep);
 }
 
 BOOST_AUTO_TEST_CASE(other_answers_than_before_end_it_for_good)
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(other_answers_than_before_end_it_for_good)
     p.tried(false);
     feed(p, now, 50'000);
     BOOST_TEST(!p.take_trial());
-    BOOST_TEST(p.depth() == 1U);
+    BOOST_TEST(p.depth(32) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_registry_that_becomes_slow_is_asked_one_by_one_until_it_is_fast_again)
@@ -71,12 +71,25 @@ BOOST_AUTO_TEST_CASE(a_registry_that_becomes_slow_is_asked_one_by_one_until_it_i
     BOOST_TEST(p.take_trial());
     p.tried(true);
     feed(p, now, 10'000);
-    BOOST_TEST(p.depth() == pipelining::deep);
+    BOOST_TEST(p.depth(32) == pipelining::deep);
     feed(p, now, 1'000);
-    BOOST_TEST(p.depth() == 1U);
+    BOOST_TEST(p.depth(32) == 1U);
     feed(p, now, 50'000);
     BOOST_TEST(!p.take_trial());
-    BOOST_TEST(p.depth() == pipelining::deep);
+    BOOST_TEST(p.depth(32) == pipelining::deep);
+}
+
+BOOST_AUTO_TEST_CASE(several_connections_are_kept_busy)
+{
+    pipelining p(0, 1'000);
+    feed(p, now, 2'000);
+    BOOST_TEST(p.take_trial());
+    p.tried(true);
+    BOOST_TEST(p.depth(1) == 1U);
+    BOOST_TEST(p.depth(7) == 1U);
+    BOOST_TEST(p.depth(12) == 3U);
+    BOOST_TEST(p.depth(256) == pipelining::deep);
+    BOOST_TEST(pipelining(16).depth(4) == 4U); // what is asked for is kept, within what may be in flight
 }
 
 BOOST_AUTO_TEST_SUITE_END()
