@@ -20,11 +20,6 @@ std::size_t count(const std::vector<finding>& all, condition how)
         std::count_if(all.begin(), all.end(), [&](const finding& f) { return f.how == how; }));
 }
 
-std::string number_of(std::size_t number, const char* what)
-{
-    return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
-}
-
 std::string padded(std::string_view text, std::size_t width)
 {
     std::string out(text);
@@ -36,8 +31,8 @@ void print_summary(output& out, const std::vector<finding>& all)
 {
     const std::size_t problems = count(all, condition::problem);
     out << "\n"
-        << (problems == 0 ? "usable" : "not usable") << ": " << number_of(problems, "problem") << ", "
-        << number_of(count(all, condition::warning), "warning") << ", "
+        << (problems == 0 ? "usable" : "not usable") << ": " << counted(problems, "problem") << ", "
+        << counted(count(all, condition::warning), "warning") << ", "
         << std::to_string(count(all, condition::not_checked)) << " not checked\n";
 }
 

@@ -262,12 +262,12 @@ int restore(session& s, const restore_options& how)
                 << ",\"reason\":" << json_string(done.failed[i].why) << "}";
         out << "]}\n";
     } else {
-        out << (how.dry_run ? "would restore  " : "restored  ") << with_commas(done.manifests) << " manifests, "
-            << with_commas(done.tags) << " tags\n";
+        out << (how.dry_run ? "would restore  " : "restored  ") << counted(done.manifests, "manifest") << ", "
+            << counted(done.tags, "tag") << "\n";
         if (done.already != 0)
-            out << "already there  " << with_commas(done.already) << " manifests\n";
+            out << "already there  " << counted(done.already, "manifest") << "\n";
         if (done.repaired != 0)
-            out << "repaired  " << with_commas(done.repaired) << " steps of runs that were cut short\n";
+            out << "repaired  " << counted(done.repaired, "step") << " of runs that were cut short\n";
     }
     out.finish();
     tell_exceptions(done.failed, "was not restored");

@@ -194,7 +194,7 @@ void add_common_options(CLI::App& app, options& into)
            "Requests in flight; without it, as many as the registry serves best");
     number("--max-concurrency", into.max_concurrency, 1U, 4096U, "N", "Bound of what is found to serve best [256]");
     number("--pipeline", into.pipeline, 1U, 64U, "N",
-           "Requests for digests sent together on a connection; without it, more than one only where that pays");
+           "Requests sent together on a connection; without it, more than one only where that pays");
     number("--threads", into.threads, 1U, 256U, "N", "Threads, each with its own connections [1]");
     number("--rate", into.rate, 0.0, 1e6, "R", "Requests a second at the most; 0 for no limit [0]");
     number("--timeout", into.timeout, 0.001, 86400.0, "SECONDS",

@@ -1,5 +1,6 @@
 #include "cli/terminal.hpp"
 
+#include "cli/interruption.hpp"
 #include "regsweep/core/error.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -123,6 +124,10 @@ std::string ask_secret(const std::string& prompt)
     termios silent = before;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     tcsetattr(fd, TCSAFLUSH, &silent);
+    const interruption stop([&] {
+        tcsetattr(fd, TCSAFLUSH, &before);
+        ::_exit(exit_interrupted);
+    });
     int ignored = 0;
     write_all(fd, prompt, ignored);
     std::string answer;
@@ -167,6 +172,11 @@ std::string with_commas(std::uint64_t number)
     for (std::size_t i = digits.size(); i > 3; i -= 3)
         digits.insert(i - 3, 1, ',');
     return digits;
+}
+
+std::string counted(std::uint64_t number, std::string_view what)
+{
+    return with_commas(number) + " " + std::string(what) + (number == 1 ? "" : "s");
 }
 
 } // namespace regsweep::cli

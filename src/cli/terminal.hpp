@@ -82,6 +82,8 @@ std::string json_string(std::string_view text);
 
 /// `1234567` as `1,234,567`.
 std::string with_commas(std::uint64_t number);
+/// `1 tag`, `1,234 tags`.
+std::string counted(std::uint64_t number, std::string_view what);
 
 } // namespace regsweep::cli
 
