@@ -70,18 +70,19 @@ void write_page(const std::string& name, const registry_report& report)
     throw failure({errc::io, "cannot write '" + printable(name) + "': is there space left?"});
 }
 
-details_store report_details(session& s, const index& from, bool as_known)
+detailed_graph report_details(session& s, const index& from, bool as_known)
 {
-    if (as_known)
-        return details_store::open(details_store::beside(s.index_file())).value();
-    return details_of(s, from);
+    if (!as_known)
+        return graph_of(s, from);
+    auto store = details_store::open(details_store::beside(s.index_file())).value();
+    auto graph = content_graph::load(from, store).value();
+    return {std::move(store), std::move(graph)};
 }
 
 int make_report(session& s, const report_options& how)
 {
     const index from = s.open_index();
-    const details_store facts = report_details(s, from, how.no_details);
-    const auto graph = content_graph::load(from, facts).value();
+    const auto [facts, graph] = report_details(s, from, how.no_details);
     std::optional<plan> planned;
     if (!how.plan_file.empty())
         planned = read_plan_of(s, how.plan_file);
