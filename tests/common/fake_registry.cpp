@@ -112,7 +112,7 @@ struct server
     void end_requests(std::size_t count) noexcept { concurrent.fetch_sub(count, std::memory_order_relaxed); }
 
     /// Makes the log entry of a request and returns its number, or `fake_unlimited` if it is not logged.
-    std::size_t record(const fake_request& request, std::size_t connection)
+    std::size_t record(const fake_request& request, std::size_t connection, bool more)
     {
         if (!options.record)
             return fake_unlimited;
@@ -131,6 +131,7 @@ struct server
         made.content_type = request.header("Content-Type");
         made.body = request.body.substr(0, 4096);
         made.connection = connection;
+        made.more = more;
         log.push_back(std::move(made));
         return log_offset + log.size() - 1;
     }
@@ -369,7 +370,7 @@ private:
         ++answered_;
         const auto endpoint = static_cast<std::size_t>(endpoint_of(request_.path));
         count_up(loop_.requests[method_number(request_.method)][endpoint]);
-        const auto entry = server_.record(request_, number_);
+        const auto entry = server_.record(request_, number_, begin_ != end_);
         if (server_.options.rate_limit != 0 && server_.over_rate())
             return refuse_for_rate(entry);
         if (server_.fast() && answer_fast())

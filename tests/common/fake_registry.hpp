@@ -61,6 +61,7 @@ struct fake_record
     std::string content_type;
     std::string body;           ///< first 4096 bytes
     std::size_t connection = 0; ///< number of the connection, from 0
+    bool more = false;          ///< what follows it on the connection was there before it was answered
     unsigned status = 0;        ///< of the answer, before rules change its bytes; 0 if none was made
 };
 

@@ -7,6 +7,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
 #include <thread>
 
 using namespace regsweep;
@@ -491,6 +495,113 @@ BOOST_AUTO_TEST_CASE(no_concurrency_is_one)
     const auto got = crawl(options);
     check_whole(got);
     BOOST_TEST((got.found == registry.snapshot()));
+}
+
+// A crawl in which sending requests together is tried as soon as there is a rate, which takes 50 ms. More than one goes
+// by one connection when the number of requests in flight is raised, for the first time after at least 150 ms: at 5 ms
+// an answer and 32 at a time, these many tags take longer.
+namespace {
+
+constexpr std::size_t trial_tags = 3000;
+
+std::string trial_tag(std::size_t number)
+{
+    return "v" + std::to_string(10000 + number);
+}
+
+struct trial
+{
+    trial()
+    {
+        fake_options fake;
+        fake.latency = 5ms;
+        fake.on_request = [this](const fake_request& request) {
+            if (again && request.method == "HEAD" && !asked.insert(std::string(request.target)).second)
+                registry->add_rule({}, std::string(request.target), *again, 1);
+        };
+        registry = std::make_unique<fake_registry>(fake);
+        for (std::size_t t = 0; t != trial_tags; ++t)
+            registry->put_image("app", trial_tag(t), std::to_string(t));
+        registry->start();
+    }
+
+    outcome run(double rate = 1)
+    {
+        auto options = options_for(*registry);
+        options.max_concurrency = 64;
+        options.pipeline_rate = rate;
+        return crawl(options);
+    }
+
+    /// How many tags were asked for again, and how many requests had others behind them that did not wait for the
+    /// answer.
+    std::pair<std::size_t, std::size_t> repeated_and_together() const
+    {
+        std::set<std::string> seen;
+        std::size_t repeated = 0;
+        std::size_t together = 0;
+        for (const auto& one : registry->log()) {
+            repeated += one.method == "HEAD" && !seen.insert(one.target).second ? 1U : 0U;
+            together += one.more ? 1U : 0U;
+        }
+        return {repeated, together};
+    }
+
+    std::optional<fake_action> again; ///< how a tag is answered that is asked for again, as only the trial does
+    std::set<std::string> asked;
+    std::unique_ptr<fake_registry> registry;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(requests_are_sent_together_once_a_trial_has_shown_the_right_order, trial)
+{
+    const auto got = run();
+    check_whole(got);
+    BOOST_TEST((got.found == registry->snapshot()));
+    const auto [repeated, together] = repeated_and_together();
+    BOOST_TEST(repeated == 8U);
+    BOOST_TEST(together > 7U); // the trial, and more
+}
+
+BOOST_FIXTURE_TEST_CASE(a_registry_that_is_not_that_fast_is_not_tried, trial)
+{
+    const auto got = run(1e9);
+    check_whole(got);
+    BOOST_TEST((repeated_and_together() == std::pair<std::size_t, std::size_t>(0, 0)));
+}
+
+BOOST_FIXTURE_TEST_CASE(other_digests_in_the_trial_keep_requests_apart_and_do_not_count, trial)
+{
+    again.emplace().set_headers = {{"Docker-Content-Digest", "sha256:" + std::string(64, 'e')}};
+    const auto got = run();
+    check_whole(got);
+    BOOST_TEST((got.found == registry->snapshot()));
+    const auto [repeated, together] = repeated_and_together();
+    BOOST_TEST(repeated == 8U);
+    BOOST_TEST(together <= 7U); // only the trial
+}
+
+BOOST_FIXTURE_TEST_CASE(connections_cut_in_the_trial_keep_requests_apart, trial)
+{
+    again = fake_action::close_after();
+    const auto got = run();
+    check_whole(got);
+    BOOST_TEST((got.found == registry->snapshot()));
+    const auto [repeated, together] = repeated_and_together();
+    BOOST_TEST(repeated > 0U);
+    BOOST_TEST(together <= 7U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_failing_trial_keeps_requests_apart, trial)
+{
+    again = fake_action::answer(404);
+    const auto got = run();
+    check_whole(got);
+    BOOST_TEST((got.found == registry->snapshot()));
+    const auto [repeated, together] = repeated_and_together();
+    BOOST_TEST(repeated == 8U);
+    BOOST_TEST(together <= 7U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
