@@ -141,6 +141,21 @@ struct registry_client::impl
         return std::optional<manifest>(std::move(out));
     }
 
+    // Settles each of `wanted`: together, or with `alone(one)` what was not answered together. Returns how many were.
+    template<class Wanted, class Make, class Take, class Alone>
+    awaitable<std::size_t> settle_all(access rights, std::span<Wanted> wanted, registry_buffers& buffers, Make make,
+                                      Take take, Alone alone)
+    {
+        const std::size_t together = co_await send_together(rights, wanted, buffers, make, take);
+        for (Wanted& one : wanted) {
+            if (one.settled)
+                continue;
+            one.found = co_await alone(one);
+            one.settled = true;
+        }
+        co_return together;
+    }
+
     // Sends a request for each of `wanted` together on one connection, if that is possible here. `make(rq, one)` makes
     // one, and `take(rq, one)` reads its answer: false where it is not the one hoped for. Returns how many are settled.
     template<class Wanted, class Make, class Take>
@@ -286,11 +301,11 @@ registry_client::resolve(std::string_view repository, std::string_view reference
 awaitable<std::size_t> registry_client::resolve_all(std::string_view repository, std::span<resolution> wanted,
                                                     registry_buffers& buffers)
 {
-    const auto make = [&](http::request& rq, const resolution& one) {
+    const auto make = [this, repository](http::request& rq, const resolution& one) {
         rq.verb = impl_->get_only ? method::get : method::head;
         impl_->manifest_target(rq.target, repository, one.reference);
     };
-    const auto take = [&](const http::request& rq, resolution& one) {
+    const auto take = [this, &buffers](const http::request& rq, resolution& one) {
         auto found = impl_->read_resolution(rq, buffers.answer, one.reference);
         if (!found)
             return false;
@@ -298,14 +313,10 @@ awaitable<std::size_t> registry_client::resolve_all(std::string_view repository,
         return true;
     };
     const access rights{access::kind::pull, repository};
-    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
-    for (resolution& one : wanted) {
-        if (one.settled)
-            continue;
-        one.found = co_await resolve(repository, one.reference, buffers);
-        one.settled = true;
-    }
-    co_return settled;
+    const auto alone = [this, repository, &buffers](const resolution& one) {
+        return resolve(repository, one.reference, buffers);
+    };
+    return impl_->settle_all(rights, wanted, buffers, make, take, alone);
 }
 
 awaitable<bool> registry_client::answers_in_order(std::string_view repository, std::span<const known_resolution> known,
@@ -342,11 +353,11 @@ registry_client::get_manifest(std::string_view repository, std::string_view refe
 awaitable<std::size_t> registry_client::get_manifests(std::string_view repository, std::span<manifest_reading> wanted,
                                                       registry_buffers& buffers)
 {
-    const auto make = [&](http::request& rq, const manifest_reading& one) {
+    const auto make = [this, repository](http::request& rq, const manifest_reading& one) {
         rq.verb = method::get;
         impl_->manifest_target(rq.target, repository, one.reference);
     };
-    const auto take = [&](const http::request& rq, manifest_reading& one) {
+    const auto take = [this, &buffers](const http::request& rq, manifest_reading& one) {
         if (buffers.answer.status == 404)
             one.found = std::optional<manifest>();
         else if (buffers.answer.status == 200)
@@ -356,14 +367,10 @@ awaitable<std::size_t> registry_client::get_manifests(std::string_view repositor
         return true;
     };
     const access rights{access::kind::pull, repository};
-    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
-    for (manifest_reading& one : wanted) {
-        if (one.settled)
-            continue;
-        one.found = co_await get_manifest(repository, one.reference, buffers);
-        one.settled = true;
-    }
-    co_return settled;
+    const auto alone = [this, repository, &buffers](const manifest_reading& one) {
+        return get_manifest(repository, one.reference, buffers);
+    };
+    return impl_->settle_all(rights, wanted, buffers, make, take, alone);
 }
 
 awaitable<result<bool>> registry_client::delete_manifest(std::string_view repository, const digest& what,
@@ -386,13 +393,13 @@ awaitable<result<bool>> registry_client::delete_manifest(std::string_view reposi
 awaitable<std::size_t> registry_client::delete_manifests(std::string_view repository, std::span<deletion> wanted,
                                                          registry_buffers& buffers)
 {
-    const auto make = [&](http::request& rq, const deletion& one) {
+    const auto make = [this, repository](http::request& rq, const deletion& one) {
         rq.verb = method::del;
         impl_->manifest_target(rq.target, repository, one.digest.to_string());
     };
     const access rights{access::kind::remove, repository};
     // A refusal is final, too, but for what `send` knows to get over.
-    const auto take = [&](const http::request& rq, deletion& one) {
+    const auto take = [this, rights, &buffers](const http::request& rq, deletion& one) {
         const unsigned status = buffers.answer.status;
         if (status == 404 || status / 100 == 2)
             one.found = status != 404;
@@ -402,14 +409,10 @@ awaitable<std::size_t> registry_client::delete_manifests(std::string_view reposi
             return false;
         return true;
     };
-    const std::size_t settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
-    for (deletion& one : wanted) {
-        if (one.settled)
-            continue;
-        one.found = co_await delete_manifest(repository, one.digest, buffers);
-        one.settled = true;
-    }
-    co_return settled;
+    const auto alone = [this, repository, &buffers](const deletion& one) {
+        return delete_manifest(repository, one.digest, buffers);
+    };
+    return impl_->settle_all(rights, wanted, buffers, make, take, alone);
 }
 
 awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,
