@@ -158,7 +158,9 @@ finding judge_api(const registry_address& address, const http::response& answer)
     const std::string where = address.canonical() + "/v2/";
     const std::string status = http_status(answer.status);
     if (answer.status == 400 && !address.server.tls)
-        return {"API", condition::problem, where + ": " + status + " (" + printable(answer.body, 100) + ")",
+        return {"API", condition::problem,
+                where + ": " + status + " (" +
+                    printable(answer.body.substr(0, answer.body.find_first_of("\r\n")), 100) + ")",
                 "this may be a TLS port: write https://"};
     if ((answer.status != 200 && answer.status != 401) || (answer.status == 200 && page_of_html(answer)))
         return {"API", condition::problem,

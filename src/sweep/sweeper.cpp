@@ -453,7 +453,7 @@ bool sweeper::impl::still_allowed(work_item& item)
     return !more;
 }
 
-// Waits for the moment of a delete, and says whether it is still to be done. Settles a step that is not.
+// Waits for the moment of a delete, with a check that is not too old. Settles a step that cannot have that.
 awaitable<bool> sweeper::impl::may_go(work_item& item)
 {
     if (deletes.limited())
@@ -462,12 +462,9 @@ awaitable<bool> sweeper::impl::may_go(work_item& item)
         not_attempted(item);
         co_return false;
     }
-    if (too_old(*item.home)) {
-        const bool looked = co_await look_again(item);
-        if (!looked)
-            co_return false;
-    }
-    co_return still_allowed(item);
+    if (!too_old(*item.home))
+        co_return true;
+    co_return co_await look_again(item);
 }
 
 awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
@@ -487,6 +484,10 @@ awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
             not_attempted(*item);
         co_return;
     }
+    // While one waited, another look may have been taken at the repository of all.
+    std::erase_if(going, [&](work_item* item) { return !still_allowed(*item); });
+    if (going.empty())
+        co_return;
     std::vector<deletion> deletions;
     deletions.reserve(going.size());
     for (const work_item* item : going)
