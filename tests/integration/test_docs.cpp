@@ -17,9 +17,9 @@ namespace json = boost::json;
 const fs::path root = fs::path(TEST_DATA_DIR).parent_path();
 
 const std::vector<std::string> commands = {
-    "refresh",       "list-repo-names", "list-tag-names", "query-repos", "query-tags", "du",
-    "inspect",       "report",          "remove-repos",   "remove-tags", "prune",      "apply",
-    "journal",       "journal prune",   "restore",        "bench",       "doctor",     "completion",
+    "refresh", "list-repo-names", "list-tag-names", "query-repos", "query-tags", "du",
+    "inspect", "report",          "remove-repos",   "remove-tags", "prune",      "apply",
+    "journal", "journal prune",   "restore",        "bench",       "doctor",     "completion",
 };
 
 std::vector<std::string> words(const std::string& text, const std::string& separators)
