@@ -323,13 +323,9 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         co_return fail_for_good(entries.error());
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
-    // With a rate each delete waits for a moment of its own, and one that is timed must not wait behind another.
-    const std::size_t depth = deletes.limited() || options.on_delete ? 1 : pipeline.depth(requests_at_once());
-    auto some = [&](std::size_t chunk) -> awaitable<void> {
-        const auto from = std::span<work_item* const>(ready).subspan(chunk * depth);
-        co_await act(from.first(std::min(depth, from.size())));
-    };
-    co_await for_each_parallel((ready.size() + depth - 1) / depth, share(), some);
+    // Deletes are sent alone: each is checked right before, and one that got no answer is looked up before the next.
+    auto one = [&](std::size_t i) -> awaitable<void> { co_await act(std::span<work_item* const>(&ready[i], 1)); };
+    co_await for_each_parallel(ready.size(), share(), one);
 }
 
 awaitable<void> sweeper::impl::act(std::span<work_item* const> items)
