@@ -16,7 +16,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-set(text "#include \"web/files.hpp\"\n\nnamespace regsweep::web {\n\n")
+set(text "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#include \"web/files.hpp\"\n\nnamespace regsweep::web {\n\n")
 foreach(file IN LISTS web_files)
   file(READ ${WEB}/${file} content)
   if(content MATCHES "\\)page\"|</script|<script[^>]*src|<!--" AND NOT file STREQUAL "page.html")
