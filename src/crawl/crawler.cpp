@@ -323,12 +323,21 @@ awaitable<void> crew::work(coordinator& boss)
 // Whether tags that have been resolved one by one are what they were when asked for together.
 awaitable<void> crew::try_pipelining(const index_record& record, registry_buffers& buffers)
 {
-    std::vector<known_resolution> known;
+    // Copies: other workers may hand the record in meanwhile.
+    const std::string repository(record.repository);
+    std::vector<std::string> tags;
+    std::vector<digest> digests;
     for (const index_record::entry& entry : record.entries)
-        if (entry.what == index_record::state::resolved && known.size() != pipelining::deep)
-            known.push_back({record.tag(entry), entry.digest});
+        if (entry.what == index_record::state::resolved && tags.size() != pipelining::deep &&
+            std::find(digests.begin(), digests.end(), entry.digest) == digests.end()) {
+            tags.emplace_back(record.tag(entry));
+            digests.push_back(entry.digest);
+        }
+    std::vector<known_resolution> known;
+    for (std::size_t i = 0; i != tags.size(); ++i)
+        known.push_back({tags[i], digests[i]});
     const bool same =
-        known.size() == pipelining::deep && co_await registry_.answers_in_order(record.repository, known, buffers);
+        known.size() == pipelining::deep && co_await registry_.answers_in_order(repository, known, buffers);
     pipeline_.tried(same);
 }
 
