@@ -390,31 +390,6 @@ awaitable<result<bool>> registry_client::delete_manifest(std::string_view reposi
     co_return true;
 }
 
-awaitable<std::size_t> registry_client::delete_manifests(std::string_view repository, std::span<deletion> wanted,
-                                                         registry_buffers& buffers)
-{
-    const auto make = [this, repository](http::request& rq, const deletion& one) {
-        rq.verb = method::del;
-        impl_->manifest_target(rq.target, repository, one.digest.to_string());
-    };
-    const access rights{access::kind::remove, repository};
-    // A refusal is final, too, but for what `send` knows to get over.
-    const auto take = [this, rights, &buffers](const http::request& rq, deletion& one) {
-        const unsigned status = buffers.answer.status;
-        if (status == 404 || status / 100 == 2)
-            one.found = status != 404;
-        else if (status / 100 == 4 && status != 401 && !http::retry_policy::transient(status))
-            one.found = impl_->failed(rq, buffers.answer, rights);
-        else
-            return false;
-        return true;
-    };
-    const auto alone = [this, repository, &buffers](const deletion& one) {
-        return delete_manifest(repository, one.digest, buffers);
-    };
-    return impl_->settle_all(rights, wanted, buffers, make, take, alone);
-}
-
 awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,
                                                     registry_buffers& buffers)
 {

@@ -103,6 +103,16 @@ std::unordered_set<std::string_view> first_tags(std::span<const plan_step> steps
     return out;
 }
 
+// Tags of different manifests: where all answers are alike, their order cannot be seen.
+std::vector<known_resolution> for_trial(const live_state& live)
+{
+    std::vector<known_resolution> out;
+    for (auto each = live.tags.begin(); each != live.tags.end() && out.size() != pipelining::deep; ++each)
+        if (std::none_of(out.begin(), out.end(), [&](const auto& known) { return known.digest == each->second; }))
+            out.push_back({each->first, each->second});
+    return out;
+}
+
 } // namespace
 
 awaitable<result<live_state>> read_live(live_reading how, std::string repository, std::span<const plan_step> steps,
@@ -158,14 +168,12 @@ awaitable<result<live_state>> read_live(live_reading how, std::string repository
             }
             pipeline.answered(http::clock::now(), static_cast<unsigned>(count));
         };
-        co_await for_each_parallel((end - begin + depth - 1) / depth, how.at_once(), resolve);
+        co_await for_each_parallel((end - begin + depth - 1) / depth, how.at_once() / depth, resolve);
     }
     if (failure)
         co_return *failure;
-    if (live.tags.size() >= pipelining::deep && pipeline.take_trial()) {
-        std::vector<known_resolution> known;
-        for (auto each = live.tags.begin(); known.size() != pipelining::deep; ++each)
-            known.push_back({each->first, each->second});
+    const auto known = for_trial(live);
+    if (known.size() == pipelining::deep && pipeline.take_trial()) {
         auto lease = co_await leases.get();
         pipeline.tried(co_await registry.answers_in_order(repository, known, lease.buffers()));
     }

@@ -323,22 +323,13 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         co_return fail_for_good(entries.error());
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
-    // Deletes are sent alone: each is checked right before, and one that got no answer is looked up before the next.
-    auto one = [&](std::size_t i) -> awaitable<void> { co_await act(std::span<work_item* const>(&ready[i], 1)); };
-    co_await for_each_parallel(ready.size(), share(), one);
-}
-
-awaitable<void> sweeper::impl::act(std::span<work_item* const> items)
-{
-    std::vector<work_item*> removals;
-    removals.reserve(items.size());
-    for (work_item* item : items) {
-        if (item->step->kind == step_kind::untag)
-            co_await untag(*item);
+    auto act = [&](std::size_t i) -> awaitable<void> {
+        if (ready[i]->step->kind == step_kind::untag)
+            co_await untag(*ready[i]);
         else
-            removals.push_back(item);
-    }
-    co_await remove(removals);
+            co_await remove(*ready[i]);
+    };
+    co_await for_each_parallel(ready.size(), share(), act);
 }
 
 // Reads what the journal keeps of a step.
@@ -449,63 +440,33 @@ bool sweeper::impl::still_allowed(work_item& item)
     return !more;
 }
 
-// Waits for the moment of a delete, with a check that is not too old. Settles a step that cannot have that.
-awaitable<bool> sweeper::impl::may_go(work_item& item)
+// Sent alone, unlike checks: the look at the registry is right before, and what became of it is known before the next.
+awaitable<void> sweeper::impl::remove(work_item& item)
 {
     if (deletes.limited())
         co_await wait_for_delete_slot();
-    if (stopping()) {
-        not_attempted(item);
-        co_return false;
+    if (stopping())
+        co_return not_attempted(item);
+    if (too_old(*item.home)) {
+        const bool looked = co_await look_again(item);
+        if (!looked)
+            co_return;
     }
-    if (!too_old(*item.home))
-        co_return true;
-    co_return co_await look_again(item);
-}
-
-awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
-{
-    std::vector<work_item*> going;
-    going.reserve(items.size());
-    for (work_item* item : items) {
-        const bool may = co_await may_go(*item);
-        if (may)
-            going.push_back(item);
-    }
-    if (going.empty())
-        co_return;
     auto lease = co_await leases.get();
-    if (stopping()) {
-        for (const work_item* item : going)
-            not_attempted(*item);
+    if (stopping())
+        co_return not_attempted(item);
+    if (!still_allowed(item)) // while it waited, another step may have looked again
         co_return;
-    }
-    // While one waited, another look may have been taken at the repository of all.
-    std::erase_if(going, [&](work_item* item) { return !still_allowed(*item); });
-    if (going.empty())
-        co_return;
-    std::vector<deletion> deletions;
-    deletions.reserve(going.size());
-    for (const work_item* item : going)
-        deletions.push_back({item->step->id});
     const auto sent = http::clock::now();
-    co_await registry.delete_manifests(going.front()->step->repository, deletions, lease.buffers());
-    pipeline.answered(http::clock::now(), static_cast<unsigned>(deletions.size()));
-    for (std::size_t i = 0; i != deletions.size(); ++i) {
-        tell_of_delete(sent, deletions[i].found);
-        co_await conclude(*going[i], deletions[i].found, lease.buffers());
-    }
-}
-
-// What came of a delete.
-awaitable<void> sweeper::impl::conclude(work_item& item, result<bool> deleted, registry_buffers& buffers)
-{
+    const auto deleted = co_await registry.delete_manifest(item.step->repository, item.step->id, lease.buffers());
+    pipeline.answered(http::clock::now(), 1);
+    tell_of_delete(sent, deleted);
     if (!deleted)
-        co_return co_await remove_failed(item, deleted.error(), buffers);
+        co_return co_await remove_failed(item, deleted.error(), lease.buffers());
     if (*deleted)
         co_return done(item, journal_state::done);
     // It was there a moment ago. Some registries say 404 where they mean no.
-    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
+    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), lease.buffers());
     if (!now && now.error().is(errc::cancelled))
         co_return fail_for_good(now.error());
     if (!now)
@@ -522,15 +483,15 @@ awaitable<void> sweeper::impl::remove_failed(work_item& item, error why, registr
     if (why.is(errc::unsupported)) {
         why.detail = how_to_enable_deletion;
         fail_for_good(why);
-    }
-    if (!may_have_happened(why))
         co_return done(item, journal_state::failed, why.message());
+    }
+    // A refusal may be of a repetition, and the first request, whose answer was lost, have been carried out.
     const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
     if (!now && now.error().is(errc::cancelled))
         co_return fail_for_good(now.error());
-    if (!now)
+    if (!now && may_have_happened(why))
         co_return leave_open(item, why.message());
-    if (*now)
+    if (!now || *now)
         co_return done(item, journal_state::failed, why.message());
     done(item, journal_state::done, "it is gone, although the registry said: " + why.message());
 }

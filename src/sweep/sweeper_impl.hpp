@@ -89,10 +89,7 @@ struct sweeper::impl
     http::awaitable<bool> look_again(work_item& item);
     bool still_allowed(work_item& item);
     http::awaitable<void> wait_for_delete_slot();
-    http::awaitable<void> act(std::span<work_item* const> items);
-    http::awaitable<bool> may_go(work_item& item);
-    http::awaitable<void> remove(std::span<work_item* const> items);
-    http::awaitable<void> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
+    http::awaitable<void> remove(work_item& item);
     http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
 
     void done(const work_item& item, journal_state state, std::string message = {});

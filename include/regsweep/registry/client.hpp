@@ -69,14 +69,6 @@ struct manifest_reading
     bool settled = false; ///< `found` is the answer
 };
 
-/// A manifest to be deleted, and whether it was there.
-struct deletion
-{
-    regsweep::digest digest;
-    result<bool> found{false}; ///< as `delete_manifest` returns it
-    bool settled = false;      ///< `found` is the answer
-};
-
 /// Buffers that one coroutine at a time uses for its requests, so that they allocate nothing.
 struct registry_buffers
 {
@@ -137,11 +129,6 @@ public:
     /// Deletes a manifest by digest, and with it every tag of the repository that points to it. False if it was not
     /// there (404). `errc::unsupported` where the registry does not allow deletion (405).
     http::awaitable<result<bool>> delete_manifest(std::string_view repository, const digest& what,
-                                                  registry_buffers& buffers);
-
-    /// `delete_manifest` for manifests of one repository, asked for together as in `resolve_all`. Where the answers
-    /// are lost the deletes are sent again, so that what a lost one took is then found missing.
-    http::awaitable<std::size_t> delete_manifests(std::string_view repository, std::span<deletion> wanted,
                                                   registry_buffers& buffers);
 
     /// Deletes a tag and nothing else (distribution-spec end-9 with a tag). False if it was not there (404);

@@ -174,6 +174,23 @@ BOOST_AUTO_TEST_CASE(a_delete_without_an_answer_is_looked_up)
     BOOST_TEST(s.registry.snapshot().at("a").size() == 3U);
 }
 
+// The delete is carried out and its answer lost; the repetition is refused.
+BOOST_AUTO_TEST_CASE(a_refused_repetition_does_not_hide_that_it_was_done)
+{
+    for (const unsigned status : {401U, 403U, 429U}) {
+        sweeping s;
+        const plan what = s.fill("a", 2);
+        const auto before = s.registry.snapshot();
+        s.registry.add_rule(rule_for("DELETE", what.steps[0].id.to_string(), fake_action::reset_after(0), 0, 1));
+        s.registry.add_rule("DELETE", what.steps[0].id.to_string(), fake_action::answer(status));
+        const auto report = s.sweep(what).value();
+        BOOST_TEST(report.removed == 2U);
+        BOOST_TEST(report.failed.empty());
+        BOOST_TEST(s.restore(report.run).manifests == 2U);
+        BOOST_TEST((s.registry.snapshot() == before));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_looked_up_stays_open_for_the_next_run)
 {
     sweeping s;
