@@ -194,9 +194,11 @@ awaitable<result<token_answer>> authenticator::impl::fetch(std::vector<std::stri
 awaitable<result<token_ptr>> authenticator::impl::token_for(access rights, const std::vector<std::string>& wanted)
 {
     const auto mine = std::make_shared<waiting>(co_await asio::this_coro::executor);
-    // The one that fetches may run on another thread.
-    auto decision = options.tokens->ask(key(wanted), [mine](const result<token_ptr>& outcome) {
-        asio::post(mine->wake.get_executor(), [mine, outcome] {
+    // The one that fetches may run on another thread, and keeps nothing of this one's once it has told it: this thread
+    // may be through, and its io_context gone, before that one forgets its waiters.
+    auto decision = options.tokens->ask(key(wanted), [told = mine](const result<token_ptr>& outcome) mutable {
+        const http::executor where = told->wake.get_executor();
+        asio::post(where, [mine = std::move(told), outcome] {
             mine->outcome = outcome;
             mine->wake.cancel();
         });
