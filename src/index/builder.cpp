@@ -1,6 +1,6 @@
 #include "regsweep/index/builder.hpp"
 
-#include "index/files.hpp"
+#include "core/files.hpp"
 #include "index/index_impl.hpp"
 #include "index/json_cache.hpp"
 #include "index/schema.hpp"

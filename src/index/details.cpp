@@ -1,7 +1,7 @@
 #include "regsweep/index/details.hpp"
 
+#include "core/files.hpp"
 #include "index/details_impl.hpp"
-#include "index/files.hpp"
 
 #include <sqlite3.h>
 #include <unistd.h>

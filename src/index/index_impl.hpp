@@ -1,7 +1,7 @@
 #ifndef REGSWEEP_SRC_INDEX_INDEX_IMPL_HPP
 #define REGSWEEP_SRC_INDEX_INDEX_IMPL_HPP
 
-#include "index/files.hpp"
+#include "core/files.hpp"
 #include "index/sqlite.hpp"
 #include "regsweep/index/index.hpp"
 

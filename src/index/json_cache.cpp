@@ -1,6 +1,6 @@
 #include "index/json_cache.hpp"
 
-#include "index/files.hpp"
+#include "core/files.hpp"
 #include "regsweep/core/digest.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>

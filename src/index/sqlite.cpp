@@ -1,6 +1,6 @@
 #include "index/sqlite.hpp"
 
-#include "index/files.hpp"
+#include "core/files.hpp"
 
 #include <sqlite3.h>
 

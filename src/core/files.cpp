@@ -1,4 +1,4 @@
-#include "index/files.hpp"
+#include "core/files.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -53,6 +53,14 @@ result<void> sync_path(const std::filesystem::path& path, int flags)
     if (::fsync(handle.get()) != 0 && errno != EINVAL)
         return file_error("sync", path, errno);
     return {};
+}
+
+// A missing folder is no missing index.
+error write_error(const std::filesystem::path& file, int number)
+{
+    error why = file_error("write", file, number);
+    why.code = make_error_code(errc::io);
+    return why;
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& file)
@@ -147,16 +155,26 @@ replacing_writer::replacing_writer(std::filesystem::path target, std::filesystem
 result<replacing_writer> replacing_writer::create(const std::filesystem::path& target)
 {
     std::filesystem::path final_name = resolve_links(target);
+    struct stat old{};
+    const bool exists = ::stat(final_name.c_str(), &old) == 0;
+    if (exists && !S_ISREG(old.st_mode)) {
+        file_handle to(::open(final_name.c_str(), O_WRONLY | O_CLOEXEC));
+        if (!to)
+            return write_error(final_name, errno);
+        return replacing_writer(std::move(final_name), {}, std::move(to));
+    }
     std::filesystem::path part = with_suffix(final_name, ".new." + std::to_string(::getpid()));
     file_handle to(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (!to)
-        return file_error("create", part, errno);
+        return write_error(final_name, errno);
+    if (exists) // somebody else's file cannot have its permissions back, which is no reason not to write it
+        static_cast<void>(::fchmod(to.get(), old.st_mode & 07777));
     return replacing_writer(std::move(final_name), std::move(part), std::move(to));
 }
 
 replacing_writer::~replacing_writer()
 {
-    if (to_)
+    if (to_ && !part_.empty())
         ::unlink(part_.c_str());
 }
 
@@ -178,11 +196,35 @@ result<void> replacing_writer::finish()
 {
     flush();
     if (error_)
-        return file_error("write", part_, error_);
-    if (const auto done = rename_durably(part_, target_); !done)
-        return done;
+        return write_error(target_, error_);
+    if (!part_.empty())
+        if (const auto done = rename_durably(part_, target_); !done)
+            return done;
     to_ = file_handle();
     return {};
+}
+
+std::streambuf::int_type replacing_stream::buffer::overflow(int_type c)
+{
+    const char one = traits_type::to_char_type(c);
+    if (traits_type::eq_int_type(c, traits_type::eof()) || xsputn(&one, 1) == 1)
+        return traits_type::not_eof(c);
+    return traits_type::eof();
+}
+
+std::streamsize replacing_stream::buffer::xsputn(const char* text, std::streamsize size)
+{
+    writer.write({text, static_cast<std::size_t>(size)});
+    return writer.failed() ? 0 : size;
+}
+
+result<void> write_file(const std::filesystem::path& target, std::string_view text)
+{
+    auto to = replacing_writer::create(target);
+    if (!to)
+        return to.error();
+    to->write(text);
+    return to->finish();
 }
 
 file_lock& file_lock::operator=(file_lock&& other) noexcept

@@ -1,12 +1,15 @@
-#ifndef REGSWEEP_SRC_INDEX_FILES_HPP
-#define REGSWEEP_SRC_INDEX_FILES_HPP
+#ifndef REGSWEEP_SRC_CORE_FILES_HPP
+#define REGSWEEP_SRC_CORE_FILES_HPP
 
 #include "regsweep/core/error.hpp"
 
 #include <cstddef>
 #include <filesystem>
+#include <ostream>
+#include <streambuf>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace regsweep {
 
@@ -39,7 +42,9 @@ result<std::string> read_head(const std::filesystem::path& file, std::size_t lim
 /// Asks the kernel to put `from` under the name `to` for good: its bytes first, then the name.
 result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Writes a file beside its final name and renames it into place; a writer that is not finished leaves nothing.
+/// Writes a file beside its final name and renames it into place, with the permissions of the file that was there; a
+/// writer that is not finished leaves nothing. Links are followed. What is no regular file, such as a pipe or a
+/// terminal, is written to as it is.
 class replacing_writer
 {
 public:
@@ -57,11 +62,33 @@ private:
     void flush() noexcept;
 
     std::filesystem::path target_;
-    std::filesystem::path part_;
+    std::filesystem::path part_; ///< none: straight to the target
     file_handle to_;
     std::string buffer_;
     int error_ = 0;
 };
+
+/// The same as a stream, which turns bad when something cannot be written; `finish` tells why.
+class replacing_stream : public std::ostream
+{
+public:
+    explicit replacing_stream(replacing_writer to) : std::ostream(nullptr), to_(std::move(to)) { rdbuf(&to_); }
+    result<void> finish() { return to_.writer.finish(); }
+
+private:
+    struct buffer : std::streambuf
+    {
+        explicit buffer(replacing_writer to) : writer(std::move(to)) {}
+        int_type overflow(int_type c) override;
+        std::streamsize xsputn(const char* text, std::streamsize size) override;
+
+        replacing_writer writer;
+    };
+    buffer to_;
+};
+
+/// A whole file.
+result<void> write_file(const std::filesystem::path& target, std::string_view text);
 
 /// `<file>.lock`, held by one process at a time; the kernel lets go of it when the process ends, however that is.
 class file_lock
