@@ -15,6 +15,7 @@ repositories.tags.forEach((tags, r) => {
 const tag_names = data.tags.name, manifest_of = data.tags.manifest, sizes = data.tags.size, uniques = data.tags.unique;
 const created_of = (i) => data.manifests.created[manifest_of[i]];
 const sized = data.total.size > 0;
+const partly = repositories.name.length < data.all_repositories; // whether only some are shown
 const plan = data.plan;
 
 const hour = 3600, day = 24 * hour;
@@ -34,6 +35,7 @@ const outlooks = [
   { name: "goes", goes: true, note: "the tag alone, its image stays: " },
   { name: "stays", goes: false, why: "it has moved to another image since the plan was made" },
   { name: "stays", goes: false, why: "a tag that the plan does not name uses its image now" },
+  { name: "stays", goes: false, why: "an index that stays lists its image" },
 ];
 const goes = (i) => plan !== null && outlooks[plan.outlook[i]].goes;
 
@@ -41,12 +43,15 @@ const goes = (i) => plan !== null && outlooks[plan.outlook[i]].goes;
 const loses = new Map();
 if (plan) for (let i = 0; i < count; ++i) if (goes(i) && !loses.has(manifest_of[i])) loses.set(manifest_of[i], i);
 
+// The plan's own words where it says why, with what is to be added.
+function reason_text(i) {
+  const outlook = outlooks[plan.outlook[i]], told = plan.reason[i] === null ? "" : plan.reasons[plan.reason[i]];
+  return outlook.goes ? (outlook.note || "") + told : plan.outlook[i] === 0 && told ? told : outlook.why;
+}
 function why(i) {
-  const outlook = outlooks[plan.outlook[i]], reason = plan.reason[i] === null ? "" : plan.reasons[plan.reason[i]];
-  if (outlook.goes) return (outlook.note || "") + reason;
-  if (plan.outlook[i] === 0 && loses.has(manifest_of[i]))
-    return outlook.why + "; it has the same image as " + image(loses.get(manifest_of[i])) + ", which goes";
-  return outlook.why;
+  const text = reason_text(i);
+  return plan.outlook[i] === 0 && loses.has(manifest_of[i]) ?
+    text + "; it has the same image as " + image(loses.get(manifest_of[i])) + ", which goes" : text;
 }
 
 // --- words
@@ -56,6 +61,8 @@ const plural = (value, one, many) => `${number(value)} ${value === 1 ? one : man
 const image = (i) => `${repositories.name[repository_of[i]]}:${tag_names[i]}`;
 const digest = (m) => { const text = data.manifests.digest[m]; return text.includes(":") ? text : "sha256:" + text; };
 const short = (m) => digest(m).replace(/^(sha\d+:.{12}).*$/, "$1");
+const of_repositories = (shown) => partly ? `${number(shown)} of ${plural(data.all_repositories, "repository", "repositories")}` :
+  plural(shown, "repository", "repositories");
 function bytes(value) {
   if (value === null) return "unknown";
   if (value <= 1000) return value + " B";
@@ -64,6 +71,9 @@ function bytes(value) {
   for (value /= 1024; value >= 999.95 && unit + 1 < units.length; ++unit) value /= 1024;
   return value.toFixed(1) + " " + units[unit];
 }
+// The size of a repository of which manifests are not known.
+const at_least = (r) => (repositories.unknown[r] ? "\u2265 " : "") + bytes(repositories.size[r]);
+const about = (r, value) => (repositories.unknown[r] ? "\u2248 " : "") + bytes(value);
 const date = (seconds) => seconds === null ? "unknown" : new Date(seconds * 1000).toISOString().slice(0, 10);
 function ago(seconds) {
   if (seconds === null) return "unknown";
@@ -77,6 +87,9 @@ function ago(seconds) {
 // --- tables
 
 let ids = 0;
+const paged_tables = [];
+const paper_rows = 200; // that are printed of each
+let printing = false;
 const button = (text, action, attributes) => {
   const node = make("button", { type: "button", ...attributes }, text);
   node.addEventListener("click", action);
@@ -105,6 +118,7 @@ class paged_table {
     this.forth = button("Next", go(() => this.at + this.page_rows));
     this.last = button("Last", go(() => this.last_page()));
     this.table = make("table", { "aria-labelledby": id }, make("thead", {}, this.head), this.body);
+    paged_tables.push(this);
     this.pager = make("nav", { class: "pager", "aria-label": "Pages of " + caption.toLowerCase() }, this.first, this.back,
       this.forth, this.last);
     this.node = make("section", { class: "card wide" }, make("h2", { id }, caption),
@@ -158,13 +172,14 @@ class paged_table {
       const sorted = this.sort && this.sort.column === i;
       c.head.setAttribute("aria-sort", !sorted ? "none" : this.sort.down ? "descending" : "ascending");
     });
-    const shown = this.rows.slice(this.at, this.at + this.page_rows);
+    const begin = printing ? 0 : this.at;
+    const shown = this.rows.slice(begin, begin + (printing ? paper_rows : this.page_rows));
     this.body.replaceChildren(...Array.from(shown, (row) =>
       make("tr", {}, this.columns.map((c) => make("td", { class: this.classes(c) }, c.cell(row))))));
     if (!shown.length)
       this.body.append(make("tr", {}, make("td", { class: "text", colspan: this.columns.length }, this.none || "None.")));
     this.status.textContent = !shown.length ? "0 rows" :
-      `${number(this.at + 1)}\u2013${number(this.at + shown.length)} of ${number(this.rows.length)}`;
+      `${number(begin + 1)}\u2013${number(begin + shown.length)} of ${number(this.rows.length)}`;
     this.first.disabled = this.back.disabled = this.at === 0;
     this.forth.disabled = this.last.disabled = this.at >= this.last_page();
     this.pager.hidden = this.rows.length <= this.page_rows;
@@ -209,10 +224,8 @@ function open_detail(i) {
   dialog.showModal();
 }
 const link = (i, text) => button(text, () => open_detail(i), { class: "link", title: "All that is known of it" });
-const badge = (i) => {
-  const outlook = outlooks[plan.outlook[i]];
-  return make("span", { class: "badge " + outlook.name }, outlook.name);
-};
+const fate = (name) => make("span", { class: "badge " + name }, name);
+const badge = (i) => fate(outlooks[plan.outlook[i]].name);
 
 // --- the head of the page
 
@@ -223,6 +236,7 @@ page.append(make("h1", {}, title));
 page.append(make("p", { class: "quiet" }, [
   data.indexed_at ? `Index of ${moment(data.indexed_at)}` : "Index of an unknown time",
   data.scope ? `only ${data.scope}` : "",
+  partly ? `shows ${of_repositories(repositories.name.length)}` : "",
   `page of ${moment(data.made_at)}`,
 ].filter(Boolean).join(" \u00b7 ")));
 if (data.incomplete)
@@ -239,7 +253,7 @@ const below = (text) => make("span", { class: "quiet" }, text);
 const known_times = data.manifests.created.filter((c) => c !== null);
 const oldest = known_times.length ? known_times.reduce((a, b) => Math.min(a, b)) : null;
 page.append(make("div", { class: "tiles" },
-  tile("Tags", number(count), "", below(`in ${plural(repositories.name.length, "repository", "repositories")}`)),
+  tile("Tags", number(count), "", below(`in ${of_repositories(repositories.name.length)}`)),
   tile("Images", number(distinct), "", below("different digests with a tag")),
   sized ? tile("Stored", ...split(bytes(data.total.size)), below("each blob once")) : null,
   sized ? tile("Shared", ...split(bytes(data.total.size - repositories.unique.reduce((a, b) => a + b, 0))),
@@ -266,16 +280,17 @@ function chart_card(title, note, height, options, label, on_click) {
   } };
 }
 function redraw() {
-  const width = document.documentElement.classList.contains("paper") ? 640 : "auto";
+  const width = printing ? 640 : "auto";
   for (const { chart, options } of drawn) {
     chart.resize({ width });
     chart.setOption(options(colours()), true);
     chart.getZr().flush();
   }
 }
-// On paper, dark is never right; and the width is another one, which cannot be asked for yet: what A4 and Letter have.
+// On paper the width is another one, which cannot be asked for yet: what A4 and Letter have.
 function on_paper(is) {
-  document.documentElement.classList.toggle("paper", is);
+  printing = is;
+  for (const table of paged_tables) table.draw();
   redraw();
 }
 // A tooltip's lines as nodes: what is in them is text.
@@ -290,13 +305,13 @@ function tree(c) {
   const shown = order.slice(0, 120), rest = order.slice(120);
   const first = (r) => repositories.name[r].includes("/") ? repositories.name[r].split("/")[0] : "";
   const leaf = (r, name) => {
-    const what = { name, repository: r };
+    const what = { name: visible(name), repository: r };
     if (!sized) return { ...what, value: weight(r), itemStyle: { color: c.a } };
     const shared = repositories.size[r] - repositories.unique[r];
     const unique = repositories.unique[r]; // the larger part has the name
     return { ...what, value: weight(r), children: [
-      { name: unique >= shared ? name : "", repository: r, value: unique, itemStyle: { color: c.a } },
-      { name: unique >= shared ? "" : name, repository: r, value: shared, itemStyle: { color: c["a-soft"] },
+      { name: unique >= shared ? what.name : "", repository: r, value: unique, itemStyle: { color: c.a } },
+      { name: unique >= shared ? "" : what.name, repository: r, value: shared, itemStyle: { color: c["a-soft"] },
         label: { color: c["on-soft"] } },
     ].filter((part) => part.value > 0) };
   };
@@ -309,7 +324,7 @@ function tree(c) {
   const out = [];
   for (const [name, members] of groups) {
     if (!name || members.length === 1) out.push(...members.map((r) => leaf(r, repositories.name[r])));
-    else out.push({ name: name + "/", group: name, upperLabel: { show: true }, value: members.reduce((a, r) => a + weight(r), 0),
+    else out.push({ name: visible(name) + "/", group: name, upperLabel: { show: true }, value: members.reduce((a, r) => a + weight(r), 0),
       children: members.map((r) => leaf(r, repositories.name[r].slice(name.length + 1))) });
   }
   if (rest.length)
@@ -326,7 +341,8 @@ const treemap = chart_card(sized ? "Size by repository" : "Tags by repository",
     const r = p.data && p.data.repository;
     if (r === undefined) return tip(p.name, sized ? bytes(p.value) : plural(p.value, "tag"));
     const lines = [plural(repositories.tags[r], "tag")];
-    if (sized) lines.unshift(`${bytes(repositories.size[r])}, ${bytes(repositories.unique[r])} only here`);
+    if (sized) lines.unshift(`${at_least(r)}, ${about(r, repositories.unique[r])} only here`);
+    if (sized && repositories.unknown[r]) lines.push(`${plural(repositories.unknown[r], "manifest")} not known`);
     return tip(repositories.name[r], ...lines);
   }),
     series: [{ type: "treemap", left: 0, right: 0, top: 0, bottom: 0, roam: false, nodeClick: false, data: tree(c),
@@ -373,8 +389,7 @@ function plan_section() {
   const known = new Map();
   let going = 0;
   for (let i = 0; i < count; ++i) {
-    const kind = plan.outlook[i], text = outlooks[kind].goes ? (outlooks[kind].note || "") + plan.reasons[plan.reason[i]] :
-      outlooks[kind].why;
+    const kind = plan.outlook[i], text = reason_text(i);
     const key = kind + " " + text;
     if (!known.has(key)) known.set(key, reasons.push({ goes: outlooks[kind].goes, text, tags: 0 }) - 1);
     const r = reason_of[i] = known.get(key);
@@ -384,7 +399,7 @@ function plan_section() {
   const table = new paged_table({ caption: "What goes, what stays, and why", page_rows: 10,
     rows: reasons.map((_, r) => r), sort: { column: 2, down: true }, columns: [
       { title: "Plan", key: (r) => reasons[r].goes ? 0 : 1,
-        cell: (r) => make("span", { class: "badge " + (reasons[r].goes ? "goes" : "stays") }, reasons[r].goes ? "goes" : "stays") },
+        cell: (r) => fate(reasons[r].goes ? "goes" : "stays") },
       { title: "Why", key: (r) => reasons[r].text, cell: (r) => reasons[r].text },
       { title: "Tags", number: true, down: true, key: (r) => reasons[r].tags, cell: (r) =>
         button(number(reasons[r].tags), () => filter_by({ reason: r }), { class: "link", title: "Show these tags" }) },
@@ -399,8 +414,9 @@ function plan_section() {
     tile("Plan: go", number(going), going === 1 ? "tag" : "tags",
       below(`of ${number(count)}`)),
     tile("Plan: stay", number(count - going), count - going === 1 ? "tag" : "tags", below("what the plan leaves")),
-    tile("Plan: frees", ...split((sized ? bytes(plan.freed) : "unknown")),
-      below((plan.freed_unknown ? "or more or less: not all is known; " : "") + "when the registry collects garbage")),
+    tile("Plan: frees", ...split(sized ? (plan.freed_unknown ? "\u2248\u00a0" : "") + bytes(plan.freed) : "unknown"),
+      below(!sized ? "sizes are not known" : (partly ? "in all repositories, " : "") + "when the registry collects garbage" +
+        (plan.freed_unknown ? `; ${plural(plan.freed_unknown, "manifest")} not known` : ""))),
     make("div", { class: "card tile" }, make("span", { class: "quiet" }, "Made"), make("p", { class: "command" },
       make("code", {}, plan.command || "")), make("span", { class: "quiet" }, moment(plan.created_at)))), table.node];
   table.show(table.rows);
@@ -438,16 +454,19 @@ const column = {
 };
 const columns = (...names) => names.map((name) => ({ ...column[name] }));
 
-const repository_table = new paged_table({ caption: "Repositories", rows: repositories.name.map((_, r) => r),
+const partly_known = sized && repositories.unknown.some((n) => n > 0);
+const repository_table = new paged_table({ caption: "Repositories",
+  note: partly_known ? "\u2265 and \u2248: not all manifests of the repository are known." : "", rows: repositories.name.map((_, r) => r),
   sort: sized ? { column: 2, down: true } : { column: 1, down: true }, columns: [
     { title: "Repository", key: (r) => r, cell: (r) => button(repositories.name[r],
       () => filter_by({ repository: repositories.name[r] }), { class: "link", title: "Show its tags" }) },
     { title: "Tags", number: true, down: true, key: (r) => repositories.tags[r], cell: (r) => number(repositories.tags[r]) },
     ...(sized ? [
-      { title: "Size", number: true, down: true, key: (r) => repositories.size[r], cell: (r) => bytes(repositories.size[r]) },
-      { title: "Only here", number: true, down: true, key: (r) => repositories.unique[r], cell: (r) => bytes(repositories.unique[r]) },
+      { title: "Size", number: true, down: true, key: (r) => repositories.size[r], cell: at_least },
+      { title: "Only here", number: true, down: true, key: (r) => repositories.unique[r],
+        cell: (r) => about(r, repositories.unique[r]) },
       { title: "Shared", number: true, down: true, extra: true, key: (r) => repositories.size[r] - repositories.unique[r],
-        cell: (r) => bytes(repositories.size[r] - repositories.unique[r]) }] : []),
+        cell: (r) => about(r, repositories.size[r] - repositories.unique[r]) }] : []),
     ...(plan ? [{ title: "Go", number: true, down: true, key: (r) => going_in[r], cell: (r) => number(going_in[r]) }] : []),
   ] });
 repository_table.show(repository_table.rows);
@@ -483,8 +502,10 @@ function duplicates() {
   const rows = [];
   for (let m = 0; m < distinct; ++m) if (places[m] > 1) rows.push(m);
   const table = new paged_table({ caption: "Same image in several repositories", rows, sort: { column: sized ? 4 : 2, down: true },
-    none: "No image is in more than one repository.",
-    note: rows.length ? "The registry stores each of them once." : "", columns: [
+    none: partly ? "No image is in more than one of the repositories that are shown." :
+      "No image is in more than one repository.",
+    note: (rows.length ? "The registry stores each of them once." : "") +
+      (rows.length && partly ? " Counted in the repositories that are shown." : ""), columns: [
       { title: "Digest", extra: true, key: (m) => data.manifests.digest[m], cell: (m) => make("code", { title: digest(m) }, short(m)) },
       { title: "First tag", key: (m) => first[m], cell: (m) => link(first[m], image(first[m])) },
       { title: "Repositories", number: true, down: true, key: (m) => places[m], cell: (m) => number(places[m]) },

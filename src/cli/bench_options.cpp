@@ -75,6 +75,7 @@ void add_delete_options(CLI::App& subcommand, bench_options& into)
     const std::string group = "Deletion";
     subcommand.add_option("--plan", into.plan, "The plan that --op delete carries out, as --plan-out has written it")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(group);
     subcommand.add_flag("--yes-delete", into.yes_delete, "Yes, --op delete may delete")->group(group);
 }
@@ -106,12 +107,15 @@ void add_result_options(CLI::App& subcommand, bench_options& into)
                                    {"hgrm", bench_output::hgrm}});
     subcommand.add_option("--hgrm", into.hgrm, "Write the latencies of the last run as HdrHistogram's text as well")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(group);
     subcommand.add_option("--html", into.html, "Write a page that shows the results; it needs no network")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(group);
     subcommand.add_option("--compare", into.compare, "Show an earlier --output json beside the results")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(group);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/sweeping.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
+#include "core/files.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -228,18 +229,15 @@ histogram whole(const load_report& report)
     return report.runs.empty() ? histogram() : report.runs.back().latency();
 }
 
-void write_file(const std::string& name, const std::string& text)
+void write_to(const std::string& name, const std::string& text)
 {
-    if (name == "-") {
-        output out;
-        out << text;
-        out.finish();
+    if (name != "-") {
+        write_file(name, text).value();
         return;
     }
-    std::ofstream file(name, std::ios::binary | std::ios::trunc);
-    file << text;
-    if (!file.flush())
-        throw failure({errc::io, name + ": cannot be written: is the folder there and writable?"});
+    output out;
+    out << text;
+    out.finish();
 }
 
 } // namespace
@@ -280,18 +278,18 @@ void show_report(const session& s, const bench_options& how, const load_report& 
     const bool json = how.form == bench_output::json ||
                       (how.form == bench_output::as_given && s.options().output == output_format::json);
     if (how.form == bench_output::hgrm)
-        write_file("-", to_hgrm(whole(report)));
+        write_to("-", to_hgrm(whole(report)));
     else if (json)
-        write_file("-", to_json(report) + "\n");
+        write_to("-", to_json(report) + "\n");
     else if (how.form == bench_output::table ||
              (how.form == bench_output::as_given && s.options().output == output_format::table))
         print_bench_table(report);
     else
         print_text(s, report, earlier, how.compare);
     if (!how.hgrm.empty())
-        write_file(how.hgrm, to_hgrm(whole(report)));
+        write_to(how.hgrm, to_hgrm(whole(report)));
     if (!how.html.empty())
-        write_file(how.html, to_html(report, earlier));
+        write_to(how.html, to_html(report, earlier));
 }
 
 } // namespace regsweep::cli

@@ -29,6 +29,11 @@ void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<
     option.transform(CLI::Validator(check, ""))->type_name(type);
 }
 
+CLI::Validator file_name()
+{
+    return {[](std::string& given) { return std::string(given.empty() ? "is empty: name a file" : ""); }, ""};
+}
+
 bool takes_values(const CLI::Option& option)
 {
     return option.get_items_expected_max() > 0;

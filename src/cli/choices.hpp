@@ -34,6 +34,9 @@ void limit_to(CLI::Option& option, const std::vector<std::pair<std::string, Enum
     limit_to(option, as_text(words), as_text(aliases));
 }
 
+/// What the name of a file is checked with: it is not empty, as that of a variable that a script forgot to set.
+CLI::Validator file_name();
+
 /// Whether values follow the option: it is no flag.
 bool takes_values(const CLI::Option& option);
 

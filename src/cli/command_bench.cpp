@@ -5,6 +5,7 @@
 #include "cli/bench_targets.hpp"
 #include "cli/interruption.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "regsweep/load/sample.hpp"
 
@@ -40,8 +41,7 @@ load_report begin_report(const session& s, const bench_options& how, const load_
 {
     load_report report;
     report.registry = s.address().canonical();
-    report.started_at =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    report.started_at = now_in_seconds();
     report.mix = load.mix;
     report.order = load.order;
     report.seed = load.seed;

@@ -5,6 +5,7 @@
 #include "cli/prune_options.hpp"
 #include "cli/prune_output.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "regsweep/select/retention_source.hpp"
 #include "regsweep/sweep/retention_plan.hpp"
 
@@ -197,6 +198,9 @@ private:
             if (!is_dry(how_))
                 what_.steps.push_back(std::move(step));
         }
+        if (file != nullptr)
+            for (const auto& tags : find_kept(*by_, of, decided))
+                file->keep(tags);
     }
 
     /// What a repository holds besides what its tags lead to: what is in use, and what had tags before.
@@ -265,7 +269,7 @@ private:
     {
         plan_header out;
         out.registry = s_.address().canonical();
-        out.created_at = current_time().seconds;
+        out.created_at = now_in_seconds();
         out.command = prune_command_text(how_);
         out.with_children = by_->policy().with_children;
         out.untag = by_->policy().untag;
@@ -334,7 +338,7 @@ int prune(session& s, const prune_options& how)
     const auto tell = [&](int status) {
         metrics.exit_status = status;
         metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        metrics.finished_at = current_time().seconds;
+        metrics.finished_at = now_in_seconds();
         if (!how.metrics_file.empty())
             write_metrics(how.metrics_file, metrics);
     };

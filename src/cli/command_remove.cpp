@@ -1,10 +1,11 @@
+#include "cli/choices.hpp"
 #include "cli/interruption.hpp"
 #include "cli/plan_file.hpp"
 #include "cli/selection_options.hpp"
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
+#include "cli/table.hpp"
 
-#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -59,8 +60,7 @@ plan_header header_of(session& s, const remove_options& how, bool tags)
 {
     plan_header header;
     header.registry = s.address().canonical();
-    header.created_at =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    header.created_at = now_in_seconds();
     header.command = command_text(how, tags, s.options().keep_intersecting_repo);
     header.untag = how.untag;
     return header;
@@ -165,6 +165,7 @@ command_runner add_remove(CLI::App* subcommand, bool tags)
     add_sweep_flags(*subcommand, how->how);
     subcommand->add_option("--plan-out", how->plan_out, "Write the plan as JSON, for regsweep apply")
         ->type_name("FILE")
+        ->check(file_name())
         ->group("Deletion");
     subcommand
         ->add_flag("--with-children", how->with_children,
@@ -201,7 +202,7 @@ command_runner add_apply(CLI::App& app, CLI::App*& subcommand)
         sweep_flags how;
     };
     const auto how = std::make_shared<apply_options>();
-    subcommand->add_option("plan", how->file, "The plan")->type_name("FILE")->required();
+    subcommand->add_option("plan", how->file, "The plan")->type_name("FILE")->check(file_name())->required();
     add_sweep_flags(*subcommand, how->how);
     return [how](session& s) {
         const plan what = read_plan_of(s, how->file);

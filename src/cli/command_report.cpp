@@ -1,13 +1,13 @@
+#include "cli/choices.hpp"
 #include "cli/details.hpp"
 #include "cli/session.hpp"
 #include "cli/sweeping.hpp"
+#include "cli/table.hpp"
 #include "cli/terminal.hpp"
+#include "core/files.hpp"
 #include "regsweep/report/report.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <numeric>
@@ -44,7 +44,6 @@ std::vector<content_graph::number> report_repositories(const content_graph& grap
     return out;
 }
 
-// Beside the file, and in its place once it is whole.
 void write_page(const std::string& name, const registry_report& report)
 {
     if (name == "-") {
@@ -53,21 +52,11 @@ void write_page(const std::string& name, const registry_report& report)
             throw failure({errc::io, "standard output cannot be written"});
         return;
     }
-    const std::string part = name + ".part";
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    if (!out)
-        throw failure({errc::io, "cannot write '" + printable(name) + "': is the folder there and writable?"});
-    auto done = write_html(out, report);
-    out.close();
-    std::error_code failed;
-    if (done && out)
-        std::filesystem::rename(part, name, failed);
-    if (done && out && !failed)
-        return;
-    std::error_code ignored;
-    std::filesystem::remove(part, ignored);
+    replacing_stream out(replacing_writer::create(name).value());
+    const auto done = write_html(out, report);
+    if (done || out.bad())
+        out.finish().value(); // says why it cannot
     done.value();
-    throw failure({errc::io, "cannot write '" + printable(name) + "': is there space left?"});
 }
 
 detailed_graph report_details(session& s, const index& from, bool as_known)
@@ -93,8 +82,7 @@ int make_report(session& s, const report_options& how)
     report.graph = &graph;
     report.repositories = report_repositories(graph, how.repositories);
     report.planned = planned ? &*planned : nullptr;
-    report.made_at =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    report.made_at = now_in_seconds();
     write_page(how.html, report);
     return s.status();
 }
@@ -108,12 +96,14 @@ command_runner add_report(CLI::App& app, CLI::App*& subcommand)
     subcommand
         ->add_option("--html", how->html, "The page to write: one file that needs no network; - is standard output")
         ->type_name("FILE")
+        ->check(file_name())
         ->required();
     subcommand->add_option("--repo,-r", how->repositories, "Repositories to show, by their whole names; default: all")
         ->type_name("REPO")
         ->expected(1, -1);
     subcommand->add_option("--plan", how->plan_file, "Show what goes by this plan of --plan-out, what stays, and why")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->check(file_name());
     subcommand->add_flag("--no-details", how->no_details,
                          "Read no manifests: show the sizes and times that are known already");
     return [how](session& s) { return make_report(s, *how); };

@@ -1,7 +1,7 @@
 #include "cli/manual.hpp"
 
 #include "cli/choices.hpp"
-#include "regsweep/core/error.hpp"
+#include "core/files.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -330,14 +330,7 @@ int write_manual(const CLI::App& app, const std::vector<std::string>& arguments)
         throw usage_error("__manual wants the file with the prose and a folder");
     const fs::path folder = arguments[1];
     for (const auto& [name, text] : manual_pages(app, read_prose(arguments[0]))) {
-        const fs::path beside = folder / (name + ".part");
-        std::ofstream out(beside, std::ios::binary);
-        out << text;
-        out.close();
-        std::error_code ec;
-        fs::rename(beside, folder / name, ec);
-        if (!out || ec)
-            throw failure({errc::io, (folder / name).string() + ": cannot be written"});
+        write_file(folder / name, text).value();
     }
     return exit_done;
 }

@@ -1,9 +1,8 @@
 #include "cli/metrics_file.hpp"
 
-#include "regsweep/core/error.hpp"
+#include "core/files.hpp"
 
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 
 namespace regsweep::cli {
@@ -72,18 +71,7 @@ void write_metrics(const std::string& file, const prune_metrics& what)
     if (!success_at.empty())
         out.add(last_success, "When a run that deletes last ended with status 0.", success_at);
 
-    const std::string part = file + ".tmp";
-    std::ofstream to(part, std::ios::binary | std::ios::trunc);
-    to << out.text();
-    to.close();
-    std::error_code failed;
-    if (to)
-        std::filesystem::rename(part, file, failed);
-    if (!to || failed) {
-        std::error_code ignored;
-        std::filesystem::remove(part, ignored);
-        throw failure({errc::io, "cannot write the metrics file '" + printable(file) + "': is the folder writable?"});
-    }
+    write_file(file, out.text()).value();
 }
 
 } // namespace regsweep::cli

@@ -53,7 +53,7 @@ std::string list_of(std::span<const std::string_view> names)
 
 usage_error no_table(std::string_view command)
 {
-    return usage_error("--output table: " + std::string(command) + " has no rows to show; use text or json (" +
+    return usage_error("--output table: " + std::string(command) + " has no table; use text or json (" +
                        list_of(commands_with_tables()) + " know table)");
 }
 

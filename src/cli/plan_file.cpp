@@ -1,20 +1,11 @@
 #include "cli/plan_file.hpp"
 
-#include <filesystem>
-
 namespace regsweep::cli {
 
-plan_file::plan_file(std::string name, const plan_header& header)
-    : name_(std::move(name)), part_(name_ + ".part"), out_(part_, std::ios::binary | std::ios::trunc), writer_(out_)
+plan_file::plan_file(const std::string& name, const plan_header& header)
+    : out_(replacing_writer::create(name).value()), writer_(out_)
 {
     check(writer_.begin(header));
-}
-
-plan_file::~plan_file()
-{
-    std::error_code ignored;
-    if (!whole_)
-        std::filesystem::remove(part_, ignored);
 }
 
 void plan_file::add(const plan_step& step)
@@ -25,20 +16,14 @@ void plan_file::add(const plan_step& step)
 void plan_file::finish()
 {
     check(writer_.finish());
-    out_.close();
-    std::error_code failed;
-    if (out_)
-        std::filesystem::rename(part_, name_, failed);
-    if (!out_ || failed)
-        check(error(errc::io, {}));
-    whole_ = true;
+    out_.finish().value();
 }
 
-void plan_file::check(const result<void>& done) const
+void plan_file::check(const result<void>& done)
 {
     if (!done)
-        throw failure({errc::io, "cannot write the plan '" + printable(name_) +
-                                     "': is the folder writable, and is there space left?"});
+        out_.finish().value(); // says why it cannot
+    done.value();
 }
 
 std::string quoted(const std::string& word)

@@ -1,5 +1,6 @@
 #include "cli/prune_options.hpp"
 
+#include "cli/choices.hpp"
 #include "cli/plan_file.hpp"
 #include "regsweep/select/matcher.hpp"
 
@@ -71,6 +72,7 @@ void add_prune_options(CLI::App& subcommand, prune_options& into)
     };
     subcommand.add_option("--policy", into.policy, "What to keep and what to remove, in YAML; - is standard input")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(policy);
     list("--repo,-r", into.repositories, "GLOB", "Only repositories that match one of these");
     list("--keep", into.keep, "GLOB", "Keep tags that match one of these");
@@ -90,6 +92,7 @@ void add_prune_options(CLI::App& subcommand, prune_options& into)
         .add_option("--in-use", into.in_use,
                     "Keep the images that this file names, as kubectl prints them; - is standard input")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(policy);
     subcommand.add_flag("--untag", into.untag, "Take tags off manifests that other tags keep")->group(policy);
     subcommand
@@ -112,14 +115,17 @@ void add_prune_options(CLI::App& subcommand, prune_options& into)
     subcommand.add_flag("--explain", into.explain, "Say for every tag which rule decided, and why")->group(deletion);
     subcommand.add_option("--plan-out", into.plan_out, "Write the plan as JSON, for regsweep apply")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(deletion);
     subcommand.add_flag("--no-refresh", into.no_refresh, "Trust the index instead of crawling the registry first")
         ->group(deletion);
     subcommand.add_option("--lock-file", into.lock_file, "Do nothing while another run holds this file")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(deletion);
     subcommand.add_option("--metrics-file", into.metrics_file, "Write what was done in Prometheus' text format")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(deletion);
 }
 

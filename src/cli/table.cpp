@@ -190,6 +190,8 @@ std::string age(std::optional<std::int64_t> when, std::int64_t now)
 {
     if (!when)
         return "-";
+    if (*when > now + 60) // clocks differ by less
+        return "future";
     const std::int64_t seconds = std::max<std::int64_t>(0, now - *when);
     constexpr std::int64_t day = 86400;
     const auto text = [](std::int64_t number, char unit) { return std::to_string(number) + unit; };

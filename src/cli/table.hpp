@@ -60,8 +60,8 @@ private:
 /// The algorithm and the first 12 digits: `sha256:a97dc272128b`.
 std::string short_digest(const digest& d);
 
-/// How long ago that was: `45s`, `12m`, `5h`, `3d`, `7w`, `2y`; `-` for no time, `0s` for one to come. Seconds since
-/// 1970.
+/// How long ago that was: `45s`, `12m`, `5h`, `3d`, `7w`, `2y`; `-` for no time, `future` for one
+/// that is more than a minute ahead. Seconds since 1970.
 std::string age(std::optional<std::int64_t> when, std::int64_t now);
 
 /// The clock, in seconds since 1970.

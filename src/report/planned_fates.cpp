@@ -8,7 +8,7 @@ namespace {
 
 using number = content_graph::number;
 
-/// Reads the steps of one repository after the other.
+/// Reads the steps of one repository after the other, and decides about them as `apply` does.
 class plan_reader
 {
 public:
@@ -16,145 +16,137 @@ public:
 
     result<void> read()
     {
-        std::unordered_map<std::string_view, std::vector<const plan_step*>> by_repository;
-        for (const auto& step : of_.planned->steps)
-            by_repository[step.repository].push_back(&step);
-        for (std::size_t i = 0; i != of_.repositories.size(); ++i) {
-            const auto name = of_.graph->repository(of_.repositories[i]);
-            const auto found = by_repository.find(name);
-            const auto steps = found == by_repository.end() ? some_steps() : some_steps(found->second);
-            if (auto done = read_repository(static_cast<number>(i), name, steps); !done)
+        for (const auto& kept : of_.planned->kept)
+            for (const auto& tag : kept.tags)
+                kept_[kept.repository][tag] = &kept.why;
+        std::unordered_map<std::string_view, std::span<const plan_step>> steps_of;
+        for (const auto steps : by_repository(of_.planned->steps))
+            steps_of[steps.front().repository] = steps;
+        for (std::size_t place = 0; place != of_.repositories.size(); ++place) {
+            const auto found = steps_of.find(of_.graph->repository(of_.repositories[place]));
+            const auto steps = found == steps_of.end() ? std::span<const plan_step>() : found->second;
+            if (auto done = read_repository(of_.repositories[place], place, steps); !done)
                 return done;
-            by_repository.erase(name);
+            if (found != steps_of.end())
+                steps_of.erase(found);
         }
         // What is not shown goes nevertheless.
-        for (const auto& [name, steps] : by_repository)
-            for (const auto* step : steps) {
-                into_.elsewhere += step->tags.size();
-                add_deletion(of_.graph->find_repository(name), *step);
-            }
+        for (const auto& [name, steps] : steps_of)
+            if (auto done = read_repository(of_.graph->find_repository(name), std::nullopt, steps); !done)
+                return done;
         into_.freed = freed_by(*of_.graph, deletions_);
         return {};
     }
 
 private:
-    using some_steps = std::span<const plan_step* const>;
-
     struct named_tag
     {
-        const plan_step* step = nullptr;
+        std::size_t step = 0;
         bool unasked = false;
-        bool seen = false;
     };
     using named_tags = std::unordered_map<std::string_view, named_tag>;
 
-    static named_tags names_of(some_steps steps)
+    static named_tags names_of(std::span<const plan_step> steps)
     {
         named_tags out;
-        for (const auto* step : steps) {
-            for (const auto& tag : step->tags)
-                out[tag].step = step;
-            for (const auto& tag : step->unasked_tags)
+        for (std::size_t i = 0; i != steps.size(); ++i) {
+            for (const auto& tag : steps[i].tags)
+                out[tag].step = i;
+            for (const auto& tag : steps[i].unasked_tags)
                 out[tag].unasked = true;
         }
         return out;
     }
 
-    std::uint32_t reason(const plan_step& step)
+    std::uint32_t reason(std::string_view why)
     {
-        const auto [found, fresh] =
-            places_.emplace(std::string_view(step.why), static_cast<std::uint32_t>(into_.reasons.size()));
+        const auto [found, fresh] = places_.emplace(why, static_cast<std::uint32_t>(into_.reasons.size()));
         if (fresh)
-            into_.reasons.push_back(step.why);
+            into_.reasons.push_back(why);
         return found->second;
     }
 
-    static tag_outlook outlook(const named_tag& named, const digest& now, bool dropped)
+    /// What the registry would say if it held what the index knows.
+    result<live_repository> as_known(number repository) const
     {
-        if (named.step->id != now)
-            return tag_outlook::moved;
-        if (named.step->kind == step_kind::untag)
-            return tag_outlook::untagged;
-        if (dropped)
-            return tag_outlook::left_alone;
-        return named.unasked ? tag_outlook::goes_too : tag_outlook::goes;
-    }
-
-    // As `verify` decides: a tag that a deletion does not name keeps its digest.
-    std::unordered_map<const plan_step*, bool> dropped_steps(std::string_view repository, some_steps steps,
-                                                             named_tags& named, result<void>& done)
-    {
-        std::unordered_map<digest, const plan_step*> deleted;
-        std::unordered_map<const plan_step*, bool> dropped;
-        for (const auto* step : steps)
-            if (step->kind == step_kind::remove) {
-                deleted[step->id] = step;
-                dropped[step] = !step->tags.empty(); // unless one of its tags is seen in place
-            }
-        std::vector<const plan_step*> kept;
-        done = of_.tags->for_each_tag(repository, [&](const tag_view& tag) {
-            const auto step = deleted.find(tag.digest);
-            if (step == deleted.end())
-                return true;
-            const auto name = named.find(tag.tag);
-            if (name == named.end() || name->second.step != step->second)
-                kept.push_back(step->second);
-            else
-                dropped[step->second] = false;
+        live_repository out;
+        const auto done = of_.tags->for_each_tag(of_.graph->repository(repository), [&](const tag_view& tag) {
+            out.tags.emplace(tag.tag, tag.digest);
             return true;
         });
-        for (const auto* step : kept)
-            dropped[step] = true;
-        return dropped;
+        if (!done)
+            return done.error();
+        for (const number manifest : of_.graph->present(repository))
+            for (const number child : of_.graph->children(manifest))
+                out.indexes[of_.graph->id(manifest)].push_back(of_.graph->id(child));
+        return out;
     }
 
-    void add_deletion(number repository, const plan_step& step)
+    static tag_outlook outlook(const plan_step& step, const step_verdict& said, const digest& now, bool unasked)
+    {
+        if (step.id != now)
+            return tag_outlook::moved;
+        if (said.what == verdict::outside_tag)
+            return tag_outlook::left_alone;
+        if (said.what == verdict::child_of_index)
+            return tag_outlook::listed;
+        if (step.kind == step_kind::untag)
+            return tag_outlook::untagged;
+        return unasked ? tag_outlook::goes_too : tag_outlook::goes;
+    }
+
+    void add_deletion(number repository, std::optional<std::size_t> place, const plan_step& step)
     {
         const number manifest = of_.graph->find(step.id);
-        if (step.kind == step_kind::remove && repository != content_graph::none && manifest != content_graph::none)
+        if (manifest != content_graph::none)
             deletions_.push_back({repository, manifest});
-    }
-
-    void add_untagged(number place, const plan_step& step)
-    {
+        if (!place || !step.tags.empty())
+            return;
         ++into_.untagged_count;
         if (into_.untagged.size() != registry_report::untagged_named)
-            into_.untagged.push_back({place, step.id, reason(step)});
+            into_.untagged.push_back({static_cast<number>(*place), step.id, reason(step.why)});
     }
 
-    result<void> read_repository(number place, std::string_view name, some_steps steps)
+    /// `place` is that on the page, if the repository is shown there.
+    result<void> read_repository(number repository, std::optional<std::size_t> place, std::span<const plan_step> steps)
     {
-        auto named = names_of(steps);
-        result<void> done;
-        const auto dropped = dropped_steps(name, steps, named, done);
-        if (!done)
-            return done;
-        done = of_.tags->for_each_tag(name, [&](const tag_view& tag) {
-            const auto found = named.find(tag.tag);
-            if (found == named.end()) {
-                into_.tags.emplace_back();
-                return true;
-            }
-            found->second.seen = true;
-            const auto* const step = found->second.step;
-            const bool held = step->kind == step_kind::remove && dropped.at(step);
-            into_.tags.push_back({outlook(found->second, tag.digest, held), reason(*step)});
-            return true;
-        });
-        for (const auto& [tag, how] : named)
-            into_.missing += how.seen ? 0 : 1;
-        for (const auto* step : steps) {
-            if (step->kind != step_kind::remove || dropped.at(step))
-                continue;
-            add_deletion(of_.repositories[place], *step);
-            if (step->tags.empty())
-                add_untagged(place, *step);
+        const auto named = names_of(steps);
+        if (repository == content_graph::none) { // the index does not have it
+            into_.missing += named.size();
+            return {};
         }
-        return done;
+        const auto known = as_known(repository);
+        if (!known)
+            return known.error();
+        const auto verdicts = verify(steps, *known);
+        const auto& kept = kept_[of_.graph->repository(repository)];
+        std::size_t seen = 0;
+        for (const auto& [tag, now] : known->tags) {
+            const auto found = named.find(tag);
+            seen += found == named.end() ? 0U : 1U;
+            if (!place)
+                continue;
+            if (found == named.end()) {
+                const auto why = kept.find(tag);
+                into_.tags.push_back(
+                    {tag_outlook::stays, why == kept.end() ? planned_tag::no_reason : reason(*why->second)});
+                continue;
+            }
+            const auto& step = steps[found->second.step];
+            const auto how = outlook(step, verdicts[found->second.step], now, found->second.unasked);
+            into_.tags.push_back({how, reason(step.why)});
+        }
+        into_.missing += named.size() - seen;
+        into_.elsewhere += place ? 0U : seen;
+        for (std::size_t i = 0; i != steps.size(); ++i)
+            if (steps[i].kind == step_kind::remove && verdicts[i].go())
+                add_deletion(repository, place, steps[i]);
+        return {};
     }
 
     const registry_report& of_;
     planned_fates& into_;
+    std::unordered_map<std::string_view, std::unordered_map<std::string_view, const std::string*>> kept_;
     std::unordered_map<std::string_view, std::uint32_t> places_;
     std::vector<manifest_deletion> deletions_;
 };

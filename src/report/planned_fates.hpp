@@ -12,12 +12,13 @@ namespace regsweep {
 
 /// What becomes of a tag if a plan is carried out on what the index knows. web/report.js knows the numbers.
 enum class tag_outlook : std::uint8_t {
-    stays,     ///< no step names it
-    goes,      ///< with its manifest
-    goes_too,  ///< with its manifest, though nobody asked for it
-    untagged,  ///< alone
-    moved,     ///< stays: it points to another digest than the plan says
-    left_alone ///< stays: its step would be dropped, for a tag that the step does not name uses the digest now
+    stays,      ///< no step names it; the reason is the plan's, if it tells one
+    goes,       ///< with its manifest
+    goes_too,   ///< with its manifest, though nobody asked for it
+    untagged,   ///< alone
+    moved,      ///< stays: it points to another digest than the plan says
+    left_alone, ///< stays: a tag that its step does not name uses the digest now
+    listed      ///< stays: an index that stays lists its digest
 };
 
 struct planned_tag
@@ -43,7 +44,7 @@ struct planned_fates
     std::vector<planned_manifest> untagged; ///< manifests without tags that go: the first `untagged_named`
     std::uint64_t untagged_count = 0;
     std::uint64_t missing = 0;   ///< tags of the plan that the index does not have any more
-    std::uint64_t elsewhere = 0; ///< tags of the plan in repositories that are not shown
+    std::uint64_t elsewhere = 0; ///< others of the plan, in repositories that are not shown
     freed_space freed;           ///< by all steps that would be carried out, of whichever repository
 };
 

@@ -59,12 +59,6 @@ public:
     }
 
 private:
-    struct shown_tag
-    {
-        std::string name;
-        number manifest; // here
-    };
-
     result<void> write_summary()
     {
         const auto summary = of_.tags->summary();
@@ -73,6 +67,7 @@ private:
         out_.field("indexed_at", summary->finished_at);
         out_.field("scope", summary->scope);
         out_.field("incomplete", summary->incomplete);
+        out_.field("all_repositories", graph_.repositories());
         return {};
     }
 

@@ -223,24 +223,33 @@ std::vector<std::size_t> parents_first(std::span<const digest> ids,
     return order;
 }
 
+std::vector<std::span<const plan_step>> by_repository(std::span<const plan_step> steps)
+{
+    std::vector<std::span<const plan_step>> out;
+    for (auto left = steps; !left.empty(); left = left.subspan(out.back().size())) {
+        const auto end = std::ranges::find_if(
+            left, [&](const plan_step& step) { return step.repository != left.front().repository; });
+        out.push_back(left.first(static_cast<std::size_t>(end - left.begin())));
+    }
+    return out;
+}
+
 void order_for_delete(std::vector<plan_step>& steps)
 {
     if (std::ranges::all_of(steps, [](const plan_step& step) { return step.children.empty(); }))
         return;
     std::vector<plan_step> sorted;
     sorted.reserve(steps.size());
+    std::size_t begin = 0;
     // A child is a child in its own repository only.
-    for (auto left = std::span(steps); !left.empty();) {
-        const auto end = std::ranges::find_if(
-            left, [&](const plan_step& step) { return step.repository != left.front().repository; });
-        const std::span<plan_step> group(left.begin(), end);
-        left = left.subspan(group.size());
+    for (const auto group : by_repository(steps)) {
         std::vector<digest> ids;
         for (const plan_step& step : group)
             ids.push_back(step.id);
         const auto order = parents_first(ids, [&](std::size_t i) { return std::span(group[i].children); });
         for (const std::size_t place : order)
-            sorted.push_back(std::move(group[place]));
+            sorted.push_back(std::move(steps[begin + place]));
+        begin += group.size();
     }
     steps = std::move(sorted);
 }

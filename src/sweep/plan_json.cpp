@@ -1,5 +1,6 @@
-#include "plan_scanner.hpp"
+#include "core/files.hpp"
 #include "regsweep/sweep/plan.hpp"
+#include "sweep/plan_scanner.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -73,6 +74,11 @@ json::object to_json(const plan_step& step)
         out["children"] = std::move(children);
     }
     return out;
+}
+
+json::object to_json(const kept_tags& kept)
+{
+    return {{"repository", safe_text(kept.repository)}, {"tags", to_json(kept.tags)}, {"reason", safe_text(kept.why)}};
 }
 
 result<void> written(const std::ostream& out)
@@ -221,15 +227,32 @@ void check_tags(field_reader& fields, const plan_step& step)
     }
 }
 
+std::string read_repository(field_reader& fields)
+{
+    const std::string name = fields.text("repository");
+    if (!valid_repository(name))
+        fields.wrong("repository", "not a repository name: " + printable(name, 300));
+    return name;
+}
+
+kept_tags read_kept(field_reader& fields)
+{
+    kept_tags kept;
+    fields.only({"repository", "tags", "reason"});
+    kept.repository = read_repository(fields);
+    fields.each("tags", true,
+                [&](const auto& value, const auto& where) { kept.tags.push_back(fields.read_tag(value, where)); });
+    kept.why = fields.text("reason");
+    return kept;
+}
+
 plan_step read_step(field_reader& fields)
 {
     plan_step step;
     fields.only({"kind", "repository", "digest", "media_type", "tags", "unasked_tags", "also_used_by",
                  "also_used_by_more", "reason", "children"});
     read_kind(fields, step);
-    step.repository = fields.text("repository");
-    if (!valid_repository(step.repository))
-        fields.wrong("repository", "not a repository name: " + printable(step.repository, 300));
+    step.repository = read_repository(fields);
     if (const json::value* id = fields.find("digest", true))
         step.id = fields.read_digest(*id, "digest");
     read_media_type(fields, step);
@@ -302,7 +325,9 @@ private:
         if (auto colon = scanner_.expect(':'); !colon)
             return colon;
         if (name->get_string() == "steps")
-            return read_steps();
+            return read_array("steps", has_steps_, &plan_reader::read_one_step);
+        if (name->get_string() == "kept")
+            return read_array("kept", has_kept_, &plan_reader::read_one_kept);
         auto value = scanner_.value();
         if (!value)
             return value.error();
@@ -329,18 +354,17 @@ private:
         return {};
     }
 
-    result<void> read_steps()
+    result<void> read_array(const char* name, bool& seen, result<void> (plan_reader::*element)())
     {
-        if (has_steps_)
-            return scanner_.wrong("the field steps is there twice");
-        has_steps_ = true;
+        if (std::exchange(seen, true))
+            return scanner_.wrong("the field " + std::string(name) + " is there twice");
         if (auto open = scanner_.expect('['); !open)
             return open;
         if (scanner_.take(']'))
             return {};
         for (;;) {
-            if (auto step = read_one_step(); !step)
-                return step;
+            if (auto one = (this->*element)(); !one)
+                return one;
             if (scanner_.take(']'))
                 return {};
             if (auto comma = scanner_.expect(','); !comma)
@@ -350,21 +374,32 @@ private:
 
     result<void> read_one_step()
     {
-        if (plan_.steps.size() == limits_.steps)
-            return error(errc::too_large, "the plan has more than " + std::to_string(limits_.steps) + " steps");
-        const std::string path = "steps[" + std::to_string(plan_.steps.size()) + "]";
+        return read_object("steps", plan_.steps, [&](field_reader& fields) {
+            plan_step step = read_step(fields);
+            if (fields.problem().empty())
+                check_unique(fields, step);
+            return step;
+        });
+    }
+
+    result<void> read_one_kept() { return read_object("kept", plan_.kept, read_kept); }
+
+    template<class T, class Read>
+    result<void> read_object(const char* name, std::vector<T>& into, Read take)
+    {
+        if (into.size() == limits_.steps)
+            return error(errc::too_large, "the plan has more than " + std::to_string(limits_.steps) + " " + name);
+        const std::string path = std::string(name) + "[" + std::to_string(into.size()) + "]";
         auto value = scanner_.value();
         if (!value)
             return value.error();
         if (!value->is_object())
             return bad(path + ": must be an object");
         field_reader fields(value->get_object(), path);
-        plan_step step = read_step(fields);
-        if (fields.problem().empty())
-            check_unique(fields, step);
+        T one = take(fields);
         if (!fields.problem().empty())
             return bad(fields.problem());
-        plan_.steps.push_back(std::move(step));
+        into.push_back(std::move(one));
         return {};
     }
 
@@ -421,6 +456,7 @@ private:
     json::object header_;
     plan plan_;
     bool has_steps_ = false;
+    bool has_kept_ = false;
     std::unordered_set<std::string> removed_;
     std::unordered_set<std::string> untagged_;
     std::unordered_set<std::string> tags_;
@@ -453,34 +489,36 @@ result<void> plan_writer::add(const plan_step& step)
     return written(*out_);
 }
 
+void plan_writer::keep(const kept_tags& tags)
+{
+    kept_ += (kept_.empty() ? "\n    " : ",\n    ") + json::serialize(to_json(tags));
+}
+
 result<void> plan_writer::finish()
 {
-    *out_ << (first_ ? "]\n}\n" : "\n  ]\n}\n");
+    *out_ << (first_ ? "]" : "\n  ]");
+    if (!kept_.empty())
+        *out_ << ",\n  \"kept\": [" << kept_ << "\n  ]";
+    *out_ << "\n}\n";
     out_->flush();
     return written(*out_);
 }
 
 result<void> write_plan(const std::filesystem::path& file, const plan& p)
 {
-    const std::filesystem::path part = file.string() + ".part";
-    const auto cannot = [&](const std::string& why) {
-        std::error_code ignored;
-        std::filesystem::remove(part, ignored);
-        return error(errc::io, "cannot write the plan \"" + printable(file.string()) + "\": " + why);
-    };
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
+    auto to = replacing_writer::create(file);
+    if (!to)
+        return to.error();
+    replacing_stream out(*std::move(to));
     plan_writer writer(out);
     auto done = writer.begin(p.header);
     for (auto step = p.steps.begin(); done && step != p.steps.end(); ++step)
         done = writer.add(*step);
+    for (const auto& tags : p.kept)
+        writer.keep(tags);
     if (done)
         done = writer.finish();
-    out.close();
-    if (!done || !out)
-        return cannot("is the folder writable, and is there space left?");
-    std::error_code failed;
-    std::filesystem::rename(part, file, failed);
-    return failed ? result<void>(cannot(failed.message())) : result<void>();
+    return done || out.bad() ? out.finish() : done;
 }
 
 result<plan> read_plan(std::istream& in, const plan_limits& limits)

@@ -1,4 +1,4 @@
-#include "plan_scanner.hpp"
+#include "sweep/plan_scanner.hpp"
 
 #include <boost/json/parse.hpp>
 

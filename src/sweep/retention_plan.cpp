@@ -1,6 +1,7 @@
 #include "regsweep/sweep/retention_plan.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace regsweep {
 namespace {
@@ -83,6 +84,27 @@ result<std::vector<plan_step>> make_steps(const retention& by, const retention_r
         if (auto fine = check_names(step); !fine)
             return fine.error();
     return steps;
+}
+
+std::vector<kept_tags> find_kept(const retention& by, const retention_repository& of,
+                                 const repository_decision& decided)
+{
+    static constexpr std::size_t most = 100'000; // a plan's groups are read one at a time
+    std::vector<kept_tags> out;
+    std::map<std::string, std::size_t> by_reason;
+    for (std::size_t t = 0; t != of.tags.size(); ++t) {
+        // Names that no registry may use would make the plan unreadable.
+        if (decided.tags[t].fate != tag_fate::keep || !valid_tag(of.tags[t].name) || !valid_repository(of.name))
+            continue;
+        const auto why = by.why(of, decided, t);
+        const auto [found, fresh] = by_reason.emplace(why, out.size());
+        if (fresh || out[found->second].tags.size() == most) {
+            found->second = out.size();
+            out.push_back({of.name, {}, why});
+        }
+        out[found->second].tags.push_back(of.tags[t].name);
+    }
+    return out;
 }
 
 } // namespace regsweep

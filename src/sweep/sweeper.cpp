@@ -66,19 +66,6 @@ std::vector<std::vector<const plan_step*>> generations(const repository_sweep& h
 
 } // namespace
 
-std::vector<std::span<const plan_step>> by_repository(const plan& what)
-{
-    std::vector<std::span<const plan_step>> out;
-    for (auto left = std::span(what.steps); !left.empty();) {
-        const auto end = std::find_if(left.begin(), left.end(), [&](const plan_step& step) {
-            return step.repository != left.front().repository;
-        });
-        out.push_back(left.first(static_cast<std::size_t>(end - left.begin())));
-        left = left.subspan(out.back().size());
-    }
-    return out;
-}
-
 sweeper::impl::impl(sweep_options o)
     : options(std::move(o)), client(context, options.http), registry(client, options.address, options.registry),
       leases(std::max(1U, options.concurrency)), deletes(options.delete_rate), pipeline(options.pipeline)
@@ -179,7 +166,7 @@ void sweeper::impl::drop(const plan_step& step, std::string why)
 
 awaitable<void> sweeper::impl::sweep_all(const plan& what)
 {
-    const auto groups = by_repository(what);
+    const auto groups = by_repository(what.steps);
     auto each = [&](std::size_t i) -> awaitable<void> {
         // Large ones are looked at one after the other: while the journal takes what the first one needs, the next
         // is read. All at once would wait for the journal all at once.

@@ -65,7 +65,7 @@ result<void> sweeper::add_children(plan& what)
 {
     impl& self = *impl_;
     std::vector<std::vector<plan_step>> groups;
-    const auto by_name = by_repository(what);
+    const auto by_name = by_repository(what.steps);
     groups.reserve(by_name.size());
     for (const auto steps : by_name)
         groups.emplace_back(steps.begin(), steps.end());

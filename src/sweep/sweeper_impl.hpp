@@ -180,7 +180,6 @@ inline constexpr const char* how_to_enable_deletion =
 std::string make_placeholder(const plan_step& step, std::int64_t run);
 
 /// The steps of a plan, repository by repository.
-std::vector<std::span<const plan_step>> by_repository(const plan& what);
 
 } // namespace regsweep
 

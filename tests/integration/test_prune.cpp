@@ -197,6 +197,11 @@ BOOST_FIXTURE_TEST_CASE(only_yes_deletes_and_what_stays_pulls_after_garbage_coll
     const auto shown = expect(0, {"--policy", file, "--plan-out", plan});
     check_says(shown.out, {"delete  sha256:", "main-1", "frees "});
     check_says(shown.err, {"--yes deletes", "plan written"});
+    const auto kept = json::parse(read_file(plan)).at("kept").as_array();
+    BOOST_TEST(std::ranges::any_of(kept, [](const json::value& group) {
+        return group.at("repository") == "app" && group.at("tags") == json::array{"1.0.0", "2.0.0"} &&
+               group.at("reason").as_string().find("rule 1") != json::string::npos;
+    }));
     expect(0, {"--policy", file, "--yes", "--dry-run"});
     BOOST_TEST((everything() == before));
 

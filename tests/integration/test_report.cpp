@@ -97,7 +97,8 @@ void make_page(const sandbox& home, const std::vector<std::string>& more)
     const auto done = home.run(report_args(home.file("index.db"), all));
     BOOST_TEST_REQUIRE(done.exit_code == 0, done.err);
     BOOST_TEST(done.out == "");
-    BOOST_TEST(!std::filesystem::exists(home.file("page.html.part")));
+    for (const auto& file : std::filesystem::directory_iterator(home.file("")))
+        BOOST_TEST(file.path().string().find(".new.") == std::string::npos, file.path());
 }
 
 // JavaScript for what a person looks at.
@@ -124,6 +125,20 @@ std::string section(const std::string& title)
 {
     return "[...document.querySelectorAll('section')].find((s) => s.querySelector('h2').textContent === '" + title +
            "')";
+}
+
+// Characters that cannot be seen are told by their numbers.
+std::string as_shown(std::string text)
+{
+    const std::vector<std::pair<std::string, std::string>> told = {{"\xe2\x80\xa8", "\\u2028"},
+                                                                   {"\xe2\x80\xa9", "\\u2029"},
+                                                                   {"\xe2\x80\xae", "\\u202e"},
+                                                                   {"\x01", "\\u0001"},
+                                                                   {"\x1f", "\\u001f"}};
+    for (const auto& [unseen, number] : told)
+        for (auto at = text.find(unseen); at != std::string::npos; at = text.find(unseen))
+            text.replace(at, unseen.size(), number);
+    return text;
 }
 
 // 100 repositories of four teams with 1,000 tags each, of sizes and ages that rise with their number. Every tenth
@@ -272,7 +287,7 @@ BOOST_AUTO_TEST_CASE(no_name_tag_or_label_does_anything_but_be_read)
     for (const auto& text : hostile)
         if (text.front() != '\xff')
             page.check("[...document.querySelectorAll('dialog dd')].some((d) => d.textContent === " +
-                           boost::json::serialize(boost::json::value(text)) + ")",
+                           boost::json::serialize(boost::json::value(as_shown(text))) + ")",
                        true);
     page.key("Escape");
     // The pointer over every part of the treemap, for its tooltips.
@@ -338,6 +353,7 @@ BOOST_AUTO_TEST_CASE(a_plan_shows_what_goes_and_why)
     page.click(section("What goes, what stays, and why") + ".querySelector('td.number .link')");
     page.check("document.querySelector('.chosen').hidden", false);
     page.check("(document.querySelector('.chosen button').click(), " + position + ")", "1–7 of 7");
+    // On paper, tables are whole, and the charts are not dark.
     page.act({"dark", true});
     page.check("getComputedStyle(document.querySelector('.card')).backgroundColor", "rgb(27, 32, 39)");
     page.until("document.querySelectorAll('.chart svg path[fill=\"#6ea8fe\"]').length > 0");
@@ -365,6 +381,9 @@ BOOST_AUTO_TEST_CASE(the_page_can_be_piped_and_says_when_sizes_are_unknown)
     page.check("document.querySelector('.warn').textContent",
                "Sizes and times are not known: make the page without --no-details to read them.");
     page.check(tile("Tags"), "1 ");
+    page.check("document.querySelector('h1 + p').textContent.includes('shows 1 of 2 repositories')", true);
+    page.check(section("Same image in several repositories") + ".textContent.includes('repositories that are shown')",
+               true);
     page.run(home.file("page.html"));
 }
 
@@ -395,10 +414,35 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_done_is_said_in_one_line)
     check_fails(report({}), 2, {"--html"});
     check_fails(report({"--html", page, "-r", "b"}), 1, {"no repository 'b'"});
     check_fails(report({"--html", page, "--plan", home.file("none").string()}), 1, {"none"});
-    check_fails(report({"--html", home.file("none").string() + "/page.html"}), 1, {"cannot write", "folder"});
+    check_fails(report({"--html", home.file("none").string() + "/page.html"}), 1, {"cannot write", "check the path"});
     check_fails(report({"--html", "/dev/full/page.html"}), 1, {"cannot write"});
+    check_fails(report({"--html", ""}), 2, {"--html", "name a file"});
+    check_fails(report({"--html", home.file("").string()}), 1, {"cannot write", "check the path"});
+    check_fails(report({"--html", "/dev/full"}), 1, {"cannot write '/dev/full'", "space"});
     BOOST_TEST(!std::filesystem::exists(page));
-    BOOST_TEST(!std::filesystem::exists(page + ".part"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_plain_file_stays_what_it_is)
+{
+    const sandbox home;
+    {
+        sample_registry made(home.file("index.db"));
+        made.add_repository("a", {{"1", "a"}});
+        made.finish();
+    }
+    const auto target = home.file("target.html"), link = home.file("link.html");
+    write_file(target, "old");
+    std::filesystem::permissions(target, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::create_symlink("target.html", link);
+    const auto done = home.run(report_args(home.file("index.db"), {"--html", link.string()}));
+    BOOST_TEST_REQUIRE(done.exit_code == 0, done.err);
+    BOOST_TEST(std::filesystem::is_symlink(link));
+    BOOST_TEST(read_file(target).starts_with("<!doctype html>"));
+    BOOST_TEST((std::filesystem::status(target).permissions() ==
+                (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
+    const auto null = home.run(report_args(home.file("index.db"), {"--html", "/dev/null"}));
+    BOOST_TEST(null.exit_code == 0, null.err);
+    BOOST_TEST(std::filesystem::is_character_file("/dev/null"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(commands_without_rows_say_so)
                         row{"remove-tags", "-r", "a", "-t", "b"}, row{"remove-repos", "-r", "a"},
                         row{"journal", "prune", "--older-than", "1d"}}) {
         command.insert(command.end(), {"--output", "table"});
-        check_fails(ask(command), 2, {"--output table: ", "has no rows to show", "use text or json"});
+        check_fails(ask(command), 2, {"--output table: ", "has no table", "use text or json"});
     }
     check_fails(ask({"query-tags", "-r", "team/api", "-t", "1.0", "--explain", "--output", "table"}), 2, {"--explain"});
 }

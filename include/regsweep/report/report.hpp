@@ -32,7 +32,7 @@ struct registry_report
     std::int64_t made_at = 0;                        ///< seconds since 1970, UTC: what ages are told from
 };
 
-/// Writes a page that shows it: one HTML file that loads nothing. About 150 bytes a tag, and 0.6 MiB.
+/// Writes a page that shows it: one HTML file that loads nothing. About 110 bytes a tag, and 0.6 MiB.
 /// Fails with `errc::io` (the stream), with `errc::incomplete` if the index has changed since the graph was loaded,
 /// and as index and details store do.
 result<void> write_html(std::ostream& out, const registry_report& of);

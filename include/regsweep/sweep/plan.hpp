@@ -71,11 +71,22 @@ struct plan_header
     friend bool operator==(const plan_header&, const plan_header&) = default;
 };
 
+/// Tags that stay, and why: for people, nothing is done with them.
+struct kept_tags
+{
+    std::string repository;
+    std::vector<std::string> tags;
+    std::string why;
+
+    friend bool operator==(const kept_tags&, const kept_tags&) = default;
+};
+
 /// What a sweep is going to do. Regular types, no hidden state.
 struct plan
 {
     plan_header header;
     std::vector<plan_step> steps; ///< sorted by repository
+    std::vector<kept_tags> kept;  ///< those that a policy keeps
 
     friend bool operator==(const plan&, const plan&) = default;
 };
@@ -103,6 +114,9 @@ result<void> check_names(const plan_step& step);
 /// All of `make_steps`, kept.
 result<plan> make_plan(const selection& from, plan_header header);
 
+/// The steps of each repository, of a plan's steps.
+std::vector<std::span<const plan_step>> by_repository(std::span<const plan_step> steps);
+
 /// Sorts deletions so that an index comes before the manifests it lists (`plan_step::children`), as registries that
 /// protect listed manifests want it; otherwise the order stays. Restoring goes the other way round: `std::reverse` it.
 void order_for_delete(std::vector<plan_step>& steps);
@@ -112,8 +126,8 @@ void order_for_delete(std::vector<plan_step>& steps);
 std::vector<std::size_t> parents_first(std::span<const digest> ids,
                                        const std::function<std::span<const digest>(std::size_t)>& children_of);
 
-/// Writes a plan as JSON step by step, see docs/plan.md. `begin` once, `add` for every step, `finish` once.
-/// Fails with `errc::io`. The stream must outlive it.
+/// Writes a plan as JSON step by step, see docs/plan.md. `begin` once, `add` for every step, `keep` for tags that stay,
+/// which it remembers until the end, `finish` once. Fails with `errc::io`. The stream must outlive it.
 class plan_writer
 {
 public:
@@ -121,11 +135,13 @@ public:
 
     result<void> begin(const plan_header& header);
     result<void> add(const plan_step& step);
+    void keep(const kept_tags& tags);
     result<void> finish();
 
 private:
     std::ostream* out_;
     bool first_ = true;
+    std::string kept_; ///< in JSON
 };
 
 /// Writes a plan beside `file` and renames it into place. Fails with `errc::io`.
@@ -134,7 +150,7 @@ result<void> write_plan(const std::filesystem::path& file, const plan& p);
 /// What a plan to be read may hold at the most.
 struct plan_limits
 {
-    std::size_t steps = 10'000'000;
+    std::size_t steps = 10'000'000;            ///< and as many groups of tags that stay
     std::size_t step_bytes = 64 * 1024 * 1024; ///< the JSON text of one step, or of any other value
 };
 

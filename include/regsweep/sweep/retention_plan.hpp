@@ -13,6 +13,10 @@ namespace regsweep {
 result<std::vector<plan_step>> make_steps(const retention& by, const retention_repository& of,
                                           const repository_decision& decided);
 
+/// The tags that a decision about one repository keeps, by why it does.
+std::vector<kept_tags> find_kept(const retention& by, const retention_repository& of,
+                                 const repository_decision& decided);
+
 } // namespace regsweep
 
 #endif

@@ -204,11 +204,12 @@ BOOST_AUTO_TEST_CASE(a_plan_is_compared_with_the_index)
                         step_of(step_kind::remove, "a", "old", {"moved"}),
                         step_of(step_kind::remove, "a", "child", {}),
                         both};
+    of.planned.kept = {{"a", {"new", "alone"}, "a rule"}};
     const auto planned = of.data(true).at("plan");
     // In the order of the index: alone, both, gone, moved, new; asked, kept, too.
     BOOST_TEST(text_of(planned.at("outlook")) == "[3,5,1,4,0,1,0,2]");
-    BOOST_TEST(text_of(planned.at("reason")) == "[0,1,2,3,null,5,null,5]");
-    BOOST_TEST(text_of(planned.at("reasons")) == R"(["why e","why b","why g","why old","why child","why t"])");
+    BOOST_TEST(text_of(planned.at("reason")) == "[0,1,2,3,4,6,null,6]");
+    BOOST_TEST(text_of(planned.at("reasons")) == R"(["why e","why b","why g","why old","a rule","why child","why t"])");
     BOOST_TEST(planned.at("missing").as_int64() == 1);
     BOOST_TEST(planned.at("untagged_count").as_int64() == 1);
     BOOST_TEST(planned.at("untagged").at(0).at(1).as_string() == json::string(digest::of("child").to_string()));
@@ -218,7 +219,39 @@ BOOST_AUTO_TEST_CASE(a_plan_is_compared_with_the_index)
     of.shown = {"b"};
     const auto part = of.data(true).at("plan");
     BOOST_TEST(text_of(part.at("outlook")) == "[1,0,2]");
-    BOOST_TEST(part.at("elsewhere").as_int64() == 5);
+    BOOST_TEST(part.at("elsewhere").as_int64() == 4);
+    BOOST_TEST(part.at("missing").as_int64() == 1);
+    BOOST_TEST(part.at("freed").as_int64() == 3300); // what is not shown is judged alike
+}
+
+BOOST_AUTO_TEST_CASE(what_an_index_that_stays_lists_stays)
+{
+    material of{make_index({{"a", {{"inner", "inner"}, {"list", "list"}, {"new", "list"}, {"other", "other"}}}})};
+    for (const std::string image : {"one", "two"}) {
+        const auto m = image_of(image, 1000);
+        of.facts.put({&m, 1}).value();
+    }
+    const auto put_list = [&](const std::string& name, const std::string& child) {
+        manifest_details m;
+        m.digest = digest::of(name);
+        m.type = media_type::oci_index;
+        m.size = 10;
+        m.children.push_back({digest::of(child), 100, media_type::oci_manifest, {}, {}});
+        of.facts.put({&m, 1}).value();
+    };
+    put_list("list", "inner");
+    put_list("inner", "one");
+    put_list("other", "two");
+    // A tag that the plan does not know holds `list`, which holds `inner`, which holds `one`.
+    of.planned.steps = {step_of(step_kind::remove, "a", "list", {"list"}),
+                        step_of(step_kind::remove, "a", "inner", {"inner"}), step_of(step_kind::remove, "a", "one", {}),
+                        step_of(step_kind::remove, "a", "other", {"other"}),
+                        step_of(step_kind::remove, "a", "two", {})};
+    const auto planned = of.data(true).at("plan");
+    BOOST_TEST(text_of(planned.at("outlook")) == "[6,5,0,1]");
+    BOOST_TEST(planned.at("untagged_count").as_int64() == 1);
+    BOOST_TEST(planned.at("untagged").at(0).at(1).as_string() == json::string(digest::of("two").to_string()));
+    BOOST_TEST(planned.at("freed").as_int64() == 10 + 1100);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_that_cannot_be_written_is_an_error)

@@ -247,6 +247,7 @@ plan full_plan()
     first.also_used_by_more = 4;
     first.why = "because";
     p.steps = {first, untagging("y", "3"), removal("z", {})};
+    p.kept = {{"a", {"4", "5"}, "a rule"}, {"b", {"6"}, "another"}};
     return p;
 }
 
@@ -257,6 +258,8 @@ std::string json_of(const plan& p)
     writer.begin(p.header).value();
     for (const plan_step& step : p.steps)
         writer.add(step).value();
+    for (const auto& tags : p.kept)
+        writer.keep(tags);
     writer.finish().value();
     return out.str();
 }
