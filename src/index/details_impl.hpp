@@ -57,6 +57,20 @@ result<void> walk(sqlite::statement& query, Visit visit)
     }
 }
 
+/// Calls `read` within a transaction: the one that is open, or one of its own, which also saves locking the file for
+/// each query.
+template<class Read>
+result<void> read_in_transaction(sqlite::connection& db, Read read)
+{
+    if (db.in_transaction())
+        return read();
+    if (const auto begun = db.execute("BEGIN"); !begun)
+        return begun;
+    const result<void> done = read();
+    db.rollback();
+    return done;
+}
+
 struct details_store::impl
 {
     impl(sqlite::connection connected, std::filesystem::path name) : file(std::move(name)), db(std::move(connected)) {}

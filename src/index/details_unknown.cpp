@@ -76,12 +76,7 @@ result<bool> visit_unless(connection& db, const index& tags, repetition how, Kno
     std::vector<tagged_digest> some;
     error failed;
     bool more = true;
-    const auto look_up = [&]() -> result<void> {
-        const bool alone = !db.in_transaction();
-        if (alone) {
-            if (const auto begun = db.execute("BEGIN"); !begun)
-                return begun;
-        }
+    const auto look_up = [&] {
         result<void> done;
         const auto drop = std::remove_if(some.begin(), some.end(), [&](const tagged_digest& t) {
             const result<bool> has = known(t);
@@ -90,12 +85,10 @@ result<bool> visit_unless(connection& db, const index& tags, repetition how, Kno
             return has && *has;
         });
         some.erase(drop, some.end());
-        if (alone)
-            db.rollback();
         return done;
     };
     const auto hand_out = [&] {
-        if (const auto done = look_up(); !done)
+        if (const auto done = read_in_transaction(db, look_up); !done)
             failed = done.error();
         for (auto each = some.begin(); !failed.code && more && each != some.end(); ++each)
             more = visit(each->digest, each->repository);

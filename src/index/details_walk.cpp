@@ -180,6 +180,11 @@ result<void> details_store::for_each_child_link(const std::function<bool(const l
     });
 }
 
+result<void> details_store::read_together(const std::function<result<void>()>& read) const
+{
+    return read_in_transaction(impl_->db, read);
+}
+
 result<void> details_store::for_each_subject_link(const std::function<bool(const link_view&)>& visit) const
 {
     auto query = impl_->db.cached("SELECT id, subject_id FROM manifest WHERE subject_id IS NOT NULL ORDER BY id");

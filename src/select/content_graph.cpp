@@ -370,7 +370,7 @@ result<content_graph> content_graph::load(const index& tags, const details_store
 {
     auto made = std::make_unique<impl>();
     made->platforms.emplace_back();
-    if (const auto done = graph_loader(*made, tags, facts).run(); !done)
+    if (const auto done = facts.read_together([&] { return graph_loader(*made, tags, facts).run(); }); !done)
         return done.error();
     return content_graph(std::move(made));
 }

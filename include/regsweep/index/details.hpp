@@ -61,6 +61,10 @@ public:
     result<std::optional<manifest_details>> find(const digest& d) const;
     result<bool> knows(const digest& d) const;
 
+    /// Calls `read`, which may call what only reads here: all of it sees the store as it was at one moment, whatever
+    /// other processes write meanwhile. Returns what `read` does.
+    result<void> read_together(const std::function<result<void>()>& read) const;
+
     /// Calls `visit` for every digest that a manifest is or leads to, in the order of rows. `visit` returns false to
     /// stop.
     result<void> for_each_content(const std::function<bool(const content_view&)>& visit) const;

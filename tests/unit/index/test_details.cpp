@@ -5,8 +5,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <set>
+#include <thread>
 
 namespace regsweep::test {
 
@@ -260,6 +263,37 @@ BOOST_AUTO_TEST_CASE(a_group_is_all_or_what_was_committed)
     BOOST_TEST(store.put(bad).has_error());
     BOOST_TEST(!store.knows(digest_of("fine")).value());
     BOOST_TEST(store.commit().error().is(errc::bad_argument));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_read_together_is_of_one_moment)
+{
+    const temp_dir folder;
+    const std::filesystem::path file = folder / "x.details";
+    const auto store = details_store::open(file).value();
+    std::atomic<bool> written{false};
+    std::jthread other;
+    store
+        .read_together([&]() -> result<void> {
+            BOOST_TEST(!store.knows(digest_of("new")).value());
+            std::atomic<bool> begun{false};
+            other = std::jthread([&] {
+                auto writer = details_store::open(file).value();
+                begun = true;
+                writer.put(std::vector{image("new")}).value();
+                written = true;
+            });
+            while (!begun)
+                std::this_thread::yield();
+            std::this_thread::sleep_for(std::chrono::milliseconds(30));
+            BOOST_TEST(!store.knows(digest_of("new")).value());
+            return {};
+        })
+        .value();
+    other.join();
+    BOOST_TEST(written);
+    BOOST_TEST(store.knows(digest_of("new")).value());
+    const auto failed = store.read_together([] { return result<void>(error(errc::cancelled, {})); });
+    BOOST_TEST(failed.error().is(errc::cancelled));
 }
 
 BOOST_AUTO_TEST_CASE(other_files_are_left_alone)
