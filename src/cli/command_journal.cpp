@@ -44,6 +44,7 @@ const char* state_text(journal_state state)
     case journal_state::gone: return "gone";
     case journal_state::failed: return "failed";
     case journal_state::restored: return "restored";
+    case journal_state::unneeded: return "unneeded";
     }
     return "unknown";
 }

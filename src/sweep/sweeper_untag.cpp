@@ -118,7 +118,7 @@ awaitable<bool> sweeper::impl::ask_for_tag_alone(work_item& item, std::int64_t w
 {
     const plan_step& step = *item.step;
     const auto whole_stays = [&] {
-        log->settle({whole, journal_state::failed, "recorded in case the registry takes it with its tag; it stays"},
+        log->settle({whole, journal_state::unneeded, "recorded in case the registry takes it with its tag; it stays"},
                     {});
     };
     const auto deleted = co_await registry.delete_tag(step.repository, step.tags.front(), buffers);

@@ -30,8 +30,9 @@ enum class journal_state : std::uint8_t {
     gone = 2,     ///< it was not there any more
     failed = 3,   ///< it is still there
     restored = 4, ///< it was put back
+    unneeded = 5, ///< written in case a request takes more than is asked for, which it did not
 };
-inline constexpr std::size_t journal_states = 5;
+inline constexpr std::size_t journal_states = 6;
 
 /// The values are stored; never renumber them.
 enum class run_state : std::uint8_t {
