@@ -357,7 +357,7 @@ awaitable<result<bool>> client::send_together(endpoint& to, std::span<const requ
     self.end_use(to, std::move(c), done.has_value());
     if (done)
         co_return true;
-    if (closed_before) {
+    if (closed_before && rqs.front().verb != method::del) { // it may have been closed after it was carried out
         self.stats.requests -= rqs.size();
         co_return false;
     }

@@ -331,21 +331,21 @@ auto index::impl::apply(Change change) -> decltype(change())
 {
     if (const auto ready = open_for_writing(); !ready)
         return ready.error();
-    if (const auto begun = db.run(grouped ? "SAVEPOINT change" : "BEGIN IMMEDIATE"); !begun)
-        return begun.error();
+    if (!grouped)
+        if (const auto begun = db.run("BEGIN IMMEDIATE"); !begun)
+            return begun.error();
     auto done = change();
+    if (done && grouped)
+        return done;
     if (done) {
-        const auto committed = db.run(grouped ? "RELEASE change" : "COMMIT");
+        const auto committed = db.run("COMMIT");
         if (committed)
             return done;
         done = committed.error();
     }
-    if (!grouped)
-        db.rollback();
-    else if (db.in_transaction())
-        static_cast<void>(db.execute("ROLLBACK TO change; RELEASE change"));
-    else
-        grouped = false; // SQLite took back the whole group, as it must on a full disk
+    // All of a group: to take back one of its changes, SQLite would copy every page that a change touches.
+    db.rollback();
+    grouped = false;
     return done;
 }
 

@@ -54,6 +54,8 @@ error with_request(error e, const http::request& rq)
 {
     if (e.request.empty())
         e.request = std::string(http::to_string(rq.verb)) + " " + rq.target;
+    if (e.is(errc::bad_json) || e.is(errc::bad_response) || e.is(errc::bad_digest) || e.is(errc::digest_mismatch))
+        e.detail += "; regsweep doctor shows what the registry, or a proxy before it, gets wrong";
     return e;
 }
 
@@ -146,25 +148,26 @@ struct registry_client::impl
     awaitable<std::size_t> settle_all(access rights, std::span<Wanted> wanted, registry_buffers& buffers, Make make,
                                       Take take, Alone alone)
     {
-        const std::size_t together = co_await send_together(rights, wanted, buffers, make, take);
+        const auto together = co_await send_together(rights, wanted, buffers, make, take);
         for (Wanted& one : wanted) {
             if (one.settled)
                 continue;
             one.found = co_await alone(one);
             one.settled = true;
         }
-        co_return together;
+        co_return together.value_or(0);
     }
 
-    // Sends a request for each of `wanted` together on one connection, if that is possible here. `make(rq, one)` makes
-    // one, and `take(rq, one)` reads its answer: false where it is not the one hoped for. Returns how many are settled.
+    // Sends a request for each of `wanted` together on one connection. `make(rq, one)` makes one, and `take(rq, one)`
+    // reads its answer: false where it is not the one hoped for. Returns how many are settled, or nothing if that is
+    // not possible here and nothing was sent.
     template<class Wanted, class Make, class Take>
-    awaitable<std::size_t> send_together(access rights, std::span<Wanted> wanted, registry_buffers& buffers, Make make,
-                                         Take take)
+    awaitable<std::optional<std::size_t>> send_together(access rights, std::span<Wanted> wanted,
+                                                        registry_buffers& buffers, Make make, Take take)
     {
         const auto authorization = auth.standing(rights);
         if (!authorization || !connection.may_repeat() || vain >= most_in_vain)
-            co_return 0;
+            co_return std::nullopt;
         buffers.together.resize(std::max(buffers.together.size(), wanted.size()));
         const std::span<http::request> rqs(buffers.together.data(), wanted.size());
         for (std::size_t i = 0; i != wanted.size(); ++i) {
@@ -184,6 +187,8 @@ struct registry_client::impl
             vain = 0;
         else if (!sent || *sent)
             ++vain;
+        if (sent && !*sent)
+            co_return std::nullopt;
         co_return settled;
     }
 
@@ -388,6 +393,28 @@ awaitable<result<bool>> registry_client::delete_manifest(std::string_view reposi
     if (buffers.answer.status / 100 != 2)
         co_return impl_->failed(rq, buffers.answer, rights);
     co_return true;
+}
+
+awaitable<bool> registry_client::delete_manifests(std::string_view repository, std::span<deletion> wanted,
+                                                  registry_buffers& buffers)
+{
+    const auto make = [this, repository](http::request& rq, const deletion& one) {
+        rq.verb = method::del;
+        impl_->manifest_target(rq.target, repository, one.digest.to_string());
+    };
+    const access rights{access::kind::remove, repository};
+    const auto take = [this, rights, &buffers](const http::request& rq, deletion& one) {
+        const unsigned status = buffers.answer.status;
+        if (status == 404 || status / 100 == 2)
+            one.found = status != 404;
+        else if (status / 100 == 4 && status != 401 && !http::retry_policy::transient(status))
+            one.found = impl_->failed(rq, buffers.answer, rights);
+        else
+            return false;
+        return true;
+    };
+    const auto settled = co_await impl_->send_together(rights, wanted, buffers, make, take);
+    co_return settled.has_value();
 }
 
 awaitable<result<bool>> registry_client::delete_tag(std::string_view repository, std::string_view tag,

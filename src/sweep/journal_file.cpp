@@ -12,6 +12,7 @@ namespace {
 using sqlite::connection;
 
 // Large pages waste little on manifests of some kilobytes. Freed pages can be given back to the file system later.
+// There is no index of digests, which come in no order: each new entry of it would write a whole page of the log.
 constexpr const char* creation = R"(
 PRAGMA page_size=16384;
 PRAGMA auto_vacuum=INCREMENTAL;
@@ -26,7 +27,7 @@ CREATE TABLE run(
 );
 CREATE TABLE manifest(
     id INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
     bytes BLOB NOT NULL
 );
 CREATE TABLE entry(
@@ -106,6 +107,23 @@ result<void> create_if_missing(const std::filesystem::path& file, byte_locks& lo
     return made ? unlocked : made;
 }
 
+// In version 1 there was an index of digests.
+result<void> renew(connection& db)
+{
+    const auto version = db.integer("PRAGMA user_version");
+    if (!version || *version >= journal_file.version)
+        return version ? result<void>() : version.error();
+    const auto done =
+        db.execute("BEGIN IMMEDIATE;"
+                   "CREATE TABLE renewed(id INTEGER PRIMARY KEY, digest BLOB NOT NULL, bytes BLOB NOT NULL);"
+                   "INSERT INTO renewed SELECT id, digest, bytes FROM manifest;"
+                   "DROP TABLE manifest; ALTER TABLE renewed RENAME TO manifest; PRAGMA user_version=2;"
+                   "COMMIT");
+    if (!done)
+        db.rollback();
+    return done;
+}
+
 // Preparing is enough to see that tables, columns and indexes are there.
 result<void> check_schema(connection& db)
 {
@@ -172,6 +190,8 @@ result<connection> open_journal_file(const std::filesystem::path& file, byte_loc
     if (!db)
         return db.error();
     if (const auto done = db->execute(session); !done)
+        return done.error();
+    if (const auto done = renew(*db); !done)
         return done.error();
     if (const auto fine = check_schema(*db); !fine)
         return fine.error();

@@ -5,12 +5,14 @@
 #include "index/sqlite.hpp"
 #include "regsweep/sweep/journal.hpp"
 
+#include <unordered_map>
+
 namespace regsweep {
 
 /// 'rswj' in ASCII.
 inline constexpr sqlite::file_kind journal_file{
     "journal", "keep it for `sqlite3 FILE .recover`, and name another journal for what is to be deleted now",
-    0x7273776a, 1};
+    0x7273776a, 2};
 
 /// What `read_entry` reads, in its order.
 inline constexpr const char* journal_entry_columns = "id, run_id, repository, digest, kind, media_type, placeholder,"
@@ -47,6 +49,10 @@ struct journal::impl
     byte_locks locks;
     sqlite::connection db;
     std::vector<std::int64_t> own_runs; // running ones
+    /// Manifests that entries of a running run have, so that the same one of other repositories is not written again:
+    /// nobody prunes them meanwhile. The last ones only, see `most_written`.
+    std::unordered_map<digest, std::int64_t> written;
+    static constexpr std::size_t most_written = 65'536;
 
     impl(std::filesystem::path name, byte_locks held, sqlite::connection connected)
         : file(std::move(name)), locks(std::move(held)), db(std::move(connected))
@@ -59,7 +65,6 @@ struct journal::impl
     // journal_write.cpp
     result<std::vector<std::int64_t>> write_intents(std::int64_t run, std::span<const journal_intent> intents);
     result<std::vector<std::int64_t>> add_manifests(std::span<const journal_intent> intents);
-    result<std::int64_t> find_manifest(const digest& d);
     result<void> add_tags(std::int64_t first_entry, std::span<const journal_intent> intents);
     result<void> settle(std::span<const journal_outcome> outcomes);
     result<void> settle_range(std::int64_t first, std::int64_t last, const journal_outcome& as, std::int64_t when);
@@ -88,6 +93,7 @@ auto journal::impl::apply(Change change) -> decltype(change())
         done = committed.error();
     }
     db.rollback();
+    written.clear();
     return done;
 }
 

@@ -18,7 +18,8 @@ std::int64_t now() noexcept
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
 
-// Writes rows with few statements: each costs as much as some rows do.
+// Writes rows with few statements: each costs as much as some rows do. What fails takes the whole transaction back:
+// with OR FAIL, and without functions, SQLite keeps no copy of the pages that one statement changes.
 class insertion
 {
 public:
@@ -31,12 +32,10 @@ public:
             many_ += ",(" + std::string(values) + ")";
     }
 
-    // Calls `bind(statement, place, row)` for each row: its columns have the places after `place`. Returns how many
-    // rows were added.
+    // Calls `bind(statement, place, row)` for each row: its columns have the places after `place`.
     template<class Bind>
-    result<std::size_t> run(connection& db, std::size_t rows, Bind bind) const
+    result<void> run(connection& db, std::size_t rows, Bind bind) const
     {
-        std::size_t added = 0;
         for (std::size_t row = 0; row != rows;) {
             const int count = rows - row >= at_once ? static_cast<int>(at_once) : 1;
             auto add = db.cached(count == 1 ? one_.c_str() : many_.c_str());
@@ -45,10 +44,9 @@ public:
             for (int i = 0; i != count; ++i)
                 bind(*add, i * columns_, row++);
             if (const auto done = add->run(); !done)
-                return done.error();
-            added += static_cast<std::size_t>(db.changes());
+                return done;
         }
-        return added;
+        return {};
     }
 
 private:
@@ -152,6 +150,7 @@ result<void> journal::finish_run(std::int64_t run, run_state state)
     if (const auto done = update->bind(1, static_cast<std::int64_t>(state)).bind(2, now()).bind(3, run).run(); !done)
         return done;
     own.erase(place);
+    impl_->written.clear();
     return impl_->locks.unlock(run);
 }
 result<prune_result> journal::prune(std::int64_t older_than)
@@ -180,9 +179,10 @@ result<std::vector<std::int64_t>> journal::impl::write_intents(std::int64_t run,
     const auto first = db.integer("SELECT ifnull(max(id), 0) + 1 FROM entry");
     if (!first)
         return first.error();
-    static const insertion into_entry("INSERT INTO entry(id, run_id, repository, digest, kind, media_type, placeholder,"
-                                      " manifest_id, intended_at)",
-                                      "?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?");
+    static const insertion into_entry(
+        "INSERT OR FAIL INTO entry(id, run_id, repository, digest, kind, media_type, placeholder,"
+        " manifest_id, intended_at)",
+        "?, ?, ?, ?, ?, ?, ?, ?, ?");
     const std::int64_t when = now();
     const auto bind = [&](sqlite::statement& to, int place, std::size_t row) {
         const journal_intent& intent = intents[row];
@@ -192,7 +192,9 @@ result<std::vector<std::int64_t>> journal::impl::write_intents(std::int64_t run,
         to.bind(place + 6, std::string_view(intent.media_type));
         if (!intent.placeholder.empty())
             to.bind(place + 7, intent.placeholder.bytes());
-        to.bind(place + 8, (*manifests)[row]).bind(place + 9, when);
+        if (const std::int64_t manifest = (*manifests)[row]; manifest != 0)
+            to.bind(place + 8, manifest);
+        to.bind(place + 9, when);
     };
     if (const auto added = into_entry.run(db, intents.size(), bind); !added)
         return added.error();
@@ -206,43 +208,31 @@ result<std::vector<std::int64_t>> journal::impl::write_intents(std::int64_t run,
 // The numbers of the intents' manifests; 0 for one without.
 result<std::vector<std::int64_t>> journal::impl::add_manifests(std::span<const journal_intent> intents)
 {
-    std::vector<std::int64_t> ids(intents.size());
-    std::vector<std::size_t> with;
-    for (std::size_t i = 0; i != intents.size(); ++i)
-        if (!intents[i].manifest.empty())
-            with.push_back(i);
     const auto first = db.integer("SELECT ifnull(max(id), 0) + 1 FROM manifest");
     if (!first)
         return first.error();
-    static const insertion into_manifest("INSERT OR IGNORE INTO manifest(id, digest, bytes)", "?, ?, ?");
-    const auto bind = [&](sqlite::statement& to, int place, std::size_t row) {
-        const journal_intent& intent = intents[with[row]];
-        to.bind(place + 1, ids[with[row]] = *first + static_cast<std::int64_t>(row));
-        to.bind(place + 2, intent.digest.bytes()).bind(place + 3, raw_bytes(intent.manifest));
-    };
-    const auto added = into_manifest.run(db, with.size(), bind);
-    if (!added)
-        return added.error();
-    if (*added == with.size())
-        return ids;
-    for (const std::size_t i : with) { // some were there before
-        const auto id = find_manifest(intents[i].digest);
-        if (!id)
-            return id.error();
-        ids[i] = *id;
+    if (written.size() > most_written)
+        written.clear();
+    std::vector<std::int64_t> ids(intents.size());
+    std::vector<std::size_t> fresh;
+    for (std::size_t i = 0; i != intents.size(); ++i) {
+        if (intents[i].manifest.empty())
+            continue;
+        const auto next = *first + static_cast<std::int64_t>(fresh.size());
+        const auto [known, added] = written.emplace(intents[i].digest, next);
+        ids[i] = known->second;
+        if (added)
+            fresh.push_back(i);
     }
+    static const insertion into_manifest("INSERT OR FAIL INTO manifest(id, digest, bytes)", "?, ?, ?");
+    const auto bind = [&](sqlite::statement& to, int place, std::size_t row) {
+        const journal_intent& intent = intents[fresh[row]];
+        to.bind(place + 1, ids[fresh[row]]).bind(place + 2, intent.digest.bytes());
+        to.bind(place + 3, raw_bytes(intent.manifest));
+    };
+    if (const auto added = into_manifest.run(db, fresh.size(), bind); !added)
+        return added.error();
     return ids;
-}
-
-result<std::int64_t> journal::impl::find_manifest(const digest& d)
-{
-    auto known = db.cached("SELECT id FROM manifest WHERE digest = ?1");
-    if (!known)
-        return known.error();
-    const result<bool> row = known->bind(1, d.bytes()).step();
-    if (!row)
-        return row.error();
-    return known->integer(0);
 }
 
 result<void> journal::impl::add_tags(std::int64_t first_entry, std::span<const journal_intent> intents)
@@ -252,10 +242,9 @@ result<void> journal::impl::add_tags(std::int64_t first_entry, std::span<const j
         for (const std::string& tag : intents[i].tags)
             rows.emplace_back(first_entry + static_cast<std::int64_t>(i), tag);
     static const insertion into_tag("INSERT OR IGNORE INTO entry_tag(entry_id, name)", "?, ?");
-    const auto added = into_tag.run(db, rows.size(), [&](sqlite::statement& to, int place, std::size_t row) {
+    return into_tag.run(db, rows.size(), [&](sqlite::statement& to, int place, std::size_t row) {
         to.bind(place + 1, rows[row].first).bind(place + 2, rows[row].second);
     });
-    return added ? result<void>() : added.error();
 }
 
 // Outcomes that are alike, of entries that follow each other, are written by one statement.
@@ -286,7 +275,8 @@ result<void> journal::impl::settle(std::span<const journal_outcome> outcomes)
 result<void> journal::impl::settle_range(std::int64_t first, std::int64_t last, const journal_outcome& as,
                                          std::int64_t when)
 {
-    auto update = db.cached("UPDATE entry SET state = ?1, message = ?2, settled_at = ?3 WHERE id BETWEEN ?4 AND ?5");
+    auto update =
+        db.cached("UPDATE OR FAIL entry SET state = ?1, message = ?2, settled_at = ?3 WHERE id BETWEEN ?4 AND ?5");
     if (!update)
         return update.error();
     update->bind(1, static_cast<std::int64_t>(as.state)).bind(2, std::string_view(as.message));

@@ -5,20 +5,17 @@
 #include <boost/asio/post.hpp>
 
 #include <chrono>
-#include <map>
 
 namespace regsweep {
 namespace {
 
 // Outcomes are not urgent: a kill loses no more than this many milliseconds of them, and they are looked up again then.
-constexpr std::chrono::milliseconds outcome_delay{20};
-// The index is behind by this much at the most: each change of it waits for the disk several times.
-constexpr std::chrono::milliseconds index_delay{300};
+constexpr std::chrono::milliseconds outcome_delay{100};
 
 } // namespace
 
 recorder::recorder(journal& records, std::int64_t run, index* known)
-    : records_(records), run_(run), known_(known), thread_([this] { work(); })
+    : records_(records), run_(run), follower_(known), thread_([this] { work(); })
 {}
 
 recorder::~recorder()
@@ -38,10 +35,12 @@ http::awaitable<result<std::vector<std::int64_t>>> recorder::intend(std::vector<
     const auto shared = std::make_shared<answer>(executor);
     {
         const std::lock_guard lock(guard_);
-        wishes_.push_back({std::move(intents), [shared](result<std::vector<std::int64_t>> got) {
-                               boost::asio::post(shared->bed.get_executor(), [shared, got = std::move(got)]() mutable {
-                                   shared->got.emplace(std::move(got));
-                                   shared->bed.cancel();
+        // Once told, the other thread keeps nothing that belongs to this one's io_context.
+        wishes_.push_back({std::move(intents), [told = shared](result<std::vector<std::int64_t>> got) mutable {
+                               const http::executor where = told->bed.get_executor();
+                               boost::asio::post(where, [mine = std::move(told), got = std::move(got)]() mutable {
+                                   mine->got.emplace(std::move(got));
+                                   mine->bed.cancel();
                                });
                            }});
     }
@@ -51,17 +50,19 @@ http::awaitable<result<std::vector<std::int64_t>>> recorder::intend(std::vector<
     co_return *std::move(shared->got);
 }
 
-void recorder::settle(journal_outcome outcome, change then)
+void recorder::settle(journal_outcome outcome, index_change then)
 {
+    follower_.push(std::move(then));
+    if (outcome.entry == 0)
+        return;
     const std::lock_guard lock(guard_);
-    if (outcome.entry != 0)
-        outcomes_.push_back(std::move(outcome));
-    if (then.what != change::kind::none)
-        changes_.push_back(std::move(then));
+    outcomes_.push_back(std::move(outcome));
 }
 
 bool recorder::failed() const
 {
+    if (follower_.failed())
+        return true;
     const std::lock_guard lock(guard_);
     return failure_.has_value();
 }
@@ -75,9 +76,8 @@ result<void> recorder::finish()
     woken_.notify_one();
     if (thread_.joinable())
         thread_.join();
-    if (failure_)
-        return *failure_;
-    return {};
+    const auto followed = follower_.finish();
+    return failure_ ? result<void>(*failure_) : followed;
 }
 
 void recorder::keep(const error& why)
@@ -89,28 +89,21 @@ void recorder::keep(const error& why)
 
 void recorder::work()
 {
-    auto followed_at = std::chrono::steady_clock::now();
     std::unique_lock lock(guard_);
     while (true) {
         woken_.wait_for(lock, outcome_delay, [&] { return over_ || !wishes_.empty(); });
         const bool last = over_;
         auto wishes = std::exchange(wishes_, {});
         const auto outcomes = std::exchange(outcomes_, {});
-        std::vector<change> changes;
-        if (const auto now = std::chrono::steady_clock::now(); last || now - followed_at >= index_delay) {
-            changes.swap(changes_);
-            followed_at = now;
-        }
         lock.unlock();
-        write(std::move(wishes), outcomes, changes);
+        write(std::move(wishes), outcomes);
         lock.lock();
-        if (last && wishes_.empty() && outcomes_.empty() && changes_.empty())
+        if (last && wishes_.empty() && outcomes_.empty())
             return;
     }
 }
 
-void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome>& outcomes,
-                     const std::vector<change>& changes)
+void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome>& outcomes)
 {
     std::vector<journal_intent> group;
     std::vector<std::size_t> sizes;
@@ -137,32 +130,6 @@ void recorder::write(std::vector<wish> wishes, const std::vector<journal_outcome
     if (group.empty())
         if (const auto done = records_.add_outcomes(outcomes); !done)
             keep(done.error());
-    if (!changes.empty() && known_ != nullptr)
-        if (const auto done = follow(changes); !done)
-            keep(done.error());
-}
-
-result<void> recorder::follow(const std::vector<change>& changes)
-{
-    auto done = known_->begin();
-    if (!done)
-        return done;
-    std::map<std::string_view, std::vector<digest>> digests; // to be removed from each repository together
-    for (const auto& c : changes) {
-        if (c.what == change::kind::remove_digest)
-            digests[c.repository].push_back(c.digest);
-        else
-            done = known_->remove_tag(c.repository, c.tag);
-        if (!done)
-            break;
-    }
-    for (auto each = digests.begin(); done && each != digests.end(); ++each)
-        if (const auto removed = known_->remove_digests(each->first, each->second); !removed)
-            done = removed.error();
-    if (done)
-        return known_->commit();
-    known_->rollback();
-    return done;
 }
 
 } // namespace regsweep

@@ -2,8 +2,8 @@
 #define REGSWEEP_SRC_SWEEP_RECORDER_HPP
 
 #include "regsweep/http/types.hpp"
-#include "regsweep/index/index.hpp"
 #include "regsweep/sweep/journal.hpp"
+#include "sweep/index_follower.hpp"
 
 #include <condition_variable>
 #include <mutex>
@@ -13,8 +13,8 @@
 
 namespace regsweep {
 
-/// Writes journal and index on a thread of its own, so that the network never waits for the disk longer than it must:
-/// what many coroutines want to record meanwhile becomes one group.
+/// Writes the journal on a thread of its own, and the index on another, so that the network never waits for the disk
+/// longer than it must: what many coroutines want to record meanwhile becomes one group.
 class recorder
 {
 public:
@@ -25,17 +25,8 @@ public:
     /// Records intents durably and returns their entries' numbers.
     http::awaitable<result<std::vector<std::int64_t>>> intend(std::vector<journal_intent> intents);
 
-    /// How the index follows an outcome.
-    struct change
-    {
-        enum class kind : std::uint8_t { none, remove_digest, remove_tag };
-        kind what = kind::none;
-        std::string repository;
-        regsweep::digest digest; ///< for `remove_digest`
-        std::string tag;         ///< for `remove_tag`
-    };
     /// Records an outcome (of an entry, unless it is 0) and the change of the index that follows from it, soon.
-    void settle(journal_outcome outcome, change then);
+    void settle(journal_outcome outcome, index_change then);
 
     /// Waits until all is written. Fails with the first error of any of it.
     result<void> finish();
@@ -50,19 +41,16 @@ private:
     };
 
     void work();
-    void write(std::vector<wish> wishes, const std::vector<journal_outcome>& outcomes,
-               const std::vector<change>& changes);
+    void write(std::vector<wish> wishes, const std::vector<journal_outcome>& outcomes);
     void keep(const error& why);
-    result<void> follow(const std::vector<change>& changes);
 
     journal& records_;
     const std::int64_t run_;
-    index* known_;
+    index_follower follower_;
     mutable std::mutex guard_;
     std::condition_variable woken_;
     std::vector<wish> wishes_;
     std::vector<journal_outcome> outcomes_;
-    std::vector<change> changes_;
     std::optional<error> failure_;
     bool over_ = false;
     std::thread thread_;

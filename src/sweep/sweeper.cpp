@@ -15,7 +15,6 @@ using http::awaitable;
 
 constexpr std::size_t group_size = 256; // steps that are fetched, journaled and deleted together
 constexpr std::size_t groups_at_once = 4;
-constexpr int check_share = 20; // checking again may take no more than a twentieth of the time
 
 // Tags of the same repository that the plan knows to stay: all there is to go by without a look at the registry.
 std::vector<std::string> known_others(const plan_step& step)
@@ -38,6 +37,11 @@ void note_children(repository_sweep& home)
         if (!all.empty())
             home.children.emplace(step.id, std::move(all));
     }
+}
+
+bool is_untag(const work_item* item)
+{
+    return item->step->kind == step_kind::untag;
 }
 
 // The steps in the order of `order_for_delete`, parted so that no manifest is in the same part as an index that lists
@@ -99,16 +103,16 @@ void sweeper::impl::fail_for_good(error why)
 void sweeper::impl::done(const work_item& item, journal_state state, std::string message)
 {
     const plan_step& step = *item.step;
-    recorder::change change;
+    index_change change;
     change.repository = step.repository;
     change.digest = step.id;
     const bool took = state == journal_state::done || state == journal_state::gone;
     if (took && step.kind == step_kind::remove) {
-        change.what = recorder::change::kind::remove_digest;
+        change.what = index_change::kind::remove_digest;
         if (!item.home->children_of(step).empty())
             item.home->went.insert(step.id);
     } else if (took) {
-        change.what = recorder::change::kind::remove_tag;
+        change.what = index_change::kind::remove_tag;
         change.tag = step.tags.front();
     }
     if (state == journal_state::done && step.kind == step_kind::remove)
@@ -149,13 +153,20 @@ void sweeper::impl::leave_open(const work_item& item, std::string why)
 // After it was journaled, the registry turned out to be another one than the plan's.
 void sweeper::impl::leave_alone(const work_item& item, std::string why)
 {
-    log->settle({item.entry, journal_state::failed, why}, {});
+    settle_unsent(item, why);
     drop(*item.step, std::move(why));
 }
 
 void sweeper::impl::not_attempted(const work_item& item)
 {
-    log->settle({item.entry, journal_state::failed, "not attempted: the run was stopped before"}, {});
+    settle_unsent(item, "not attempted: the run was stopped before");
+}
+
+// The entry of a delete that was sent and got no answer stays open: it may be carried out late.
+void sweeper::impl::settle_unsent(const work_item& item, std::string why)
+{
+    if (!item.unanswered_at)
+        log->settle({item.entry, journal_state::failed, std::move(why)}, {});
 }
 
 void sweeper::impl::drop(const plan_step& step, std::string why)
@@ -310,13 +321,15 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         co_return fail_for_good(entries.error());
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
-    auto act = [&](std::size_t i) -> awaitable<void> {
-        if (ready[i]->step->kind == step_kind::untag)
-            co_await untag(*ready[i]);
-        else
-            co_await remove(*ready[i]);
+    const auto removals = std::span(std::stable_partition(ready.begin(), ready.end(), is_untag), ready.end());
+    auto untag_one = [&](std::size_t i) -> awaitable<void> { co_await untag(*ready[i]); };
+    co_await for_each_parallel(ready.size() - removals.size(), share(), untag_one);
+    const std::size_t depth = deletes_together();
+    auto remove_some = [&](std::size_t chunk) -> awaitable<void> {
+        const std::size_t begin = chunk * depth;
+        co_await remove(removals.subspan(begin, std::min(depth, removals.size() - begin)));
     };
-    co_await for_each_parallel(ready.size(), share(), act);
+    co_await for_each_parallel((removals.size() + depth - 1) / depth, share() / depth, remove_some);
 }
 
 // Reads what the journal keeps of a step.
@@ -370,117 +383,6 @@ journal_intent sweeper::impl::intent_of(work_item& item) const
     intent.manifest = item.content->body; // needed again where the tag has to be put back
     intent.placeholder = digest::of(item.placeholder);
     return intent;
-}
-
-awaitable<void> sweeper::impl::wait_for_delete_slot()
-{
-    co_await slots.acquire();
-    const permit held(slots);
-    if (stopping())
-        co_return;
-    const auto slot = deletes.reserve(http::clock::now());
-    while (!stopping() && slot > http::clock::now())
-        co_await sleep_until_woken(slot_bed, slot);
-}
-
-bool sweeper::impl::too_old(const repository_sweep& home) const
-{
-    return home.checked && http::clock::now() - home.read_at >
-                               std::max<http::clock::duration>(options.check_again, check_share * home.read_for);
-}
-
-// A step has waited long for its turn: looks at its repository again. Settles it where that cannot be done.
-awaitable<bool> sweeper::impl::look_again(work_item& item)
-{
-    repository_sweep& home = *item.home;
-    co_await home.reading.acquire();
-    const permit held(home.reading);
-    if (!too_old(home))
-        co_return true;
-    const auto read = co_await check(home);
-    if (!read && read.error().is(errc::cancelled)) {
-        fail_for_good(read.error());
-        not_attempted(item);
-    } else if (!read) {
-        done(item, journal_state::failed, "it could not be checked again: " + read.error().message());
-    }
-    co_return read.has_value();
-}
-
-// By the last look at its repository. Settles a step that may not be carried out any more.
-bool sweeper::impl::still_allowed(work_item& item)
-{
-    const repository_sweep& home = *item.home;
-    if (!home.checked)
-        return true;
-    const step_verdict& said = home.verdict_of(*item.step);
-    if (!said.go()) {
-        leave_alone(item, said.text());
-        return false;
-    }
-    // What the journal does not have could not be restored.
-    const auto now = home.tags_of.find(item.step->id);
-    const bool more = now != home.tags_of.end() &&
-                      !std::includes(item.tags.begin(), item.tags.end(), now->second.begin(), now->second.end());
-    if (more)
-        leave_alone(item, "its tags have changed since they were journaled; ask for it again");
-    return !more;
-}
-
-// Sent alone, unlike checks: the look at the registry is right before, and what became of it is known before the next.
-awaitable<void> sweeper::impl::remove(work_item& item)
-{
-    if (deletes.limited())
-        co_await wait_for_delete_slot();
-    if (stopping())
-        co_return not_attempted(item);
-    if (too_old(*item.home)) {
-        const bool looked = co_await look_again(item);
-        if (!looked)
-            co_return;
-    }
-    auto lease = co_await leases.get();
-    if (stopping())
-        co_return not_attempted(item);
-    if (!still_allowed(item)) // while it waited, another step may have looked again
-        co_return;
-    const auto sent = http::clock::now();
-    const auto deleted = co_await registry.delete_manifest(item.step->repository, item.step->id, lease.buffers());
-    pipeline.answered(http::clock::now(), 1);
-    tell_of_delete(sent, deleted);
-    if (!deleted)
-        co_return co_await remove_failed(item, deleted.error(), lease.buffers());
-    if (*deleted)
-        co_return done(item, journal_state::done);
-    // It was there a moment ago. Some registries say 404 where they mean no.
-    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), lease.buffers());
-    if (!now && now.error().is(errc::cancelled))
-        co_return fail_for_good(now.error());
-    if (!now)
-        co_return leave_open(item, "the registry answered 404 and then not at all: " + now.error().message());
-    if (*now)
-        co_return done(item, journal_state::failed, "the registry says that it is not there (404), and still has it");
-    done(item, journal_state::gone);
-}
-
-awaitable<void> sweeper::impl::remove_failed(work_item& item, error why, registry_buffers& buffers)
-{
-    if (why.is(errc::cancelled))
-        co_return fail_for_good(why); // whether it was done is looked up by the next run
-    if (why.is(errc::unsupported)) {
-        why.detail = how_to_enable_deletion;
-        fail_for_good(why);
-        co_return done(item, journal_state::failed, why.message());
-    }
-    // A refusal may be of a repetition, and the first request, whose answer was lost, have been carried out.
-    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
-    if (!now && now.error().is(errc::cancelled))
-        co_return fail_for_good(now.error());
-    if (!now && may_have_happened(why))
-        co_return leave_open(item, why.message());
-    if (!now || *now)
-        co_return done(item, journal_state::failed, why.message());
-    done(item, journal_state::done, "it is gone, although the registry said: " + why.message());
 }
 
 result<sweep_report> sweeper::run(const plan& what, journal& records, index* known)

@@ -54,6 +54,7 @@ struct work_item
     std::string placeholder{};
     std::int64_t entry = 0;
     bool ready = false;
+    std::optional<http::clock::time_point> unanswered_at{}; // its delete was sent, and its answer lost
 };
 
 /// Whether a request that failed with this may have been carried out all the same: anything but a refusal.
@@ -85,18 +86,12 @@ struct sweeper::impl
     http::awaitable<void> prepare(work_item& item);
     void make_ready(work_item& item);
     journal_intent intent_of(work_item& item) const;
-    bool too_old(const repository_sweep& home) const;
-    http::awaitable<bool> look_again(work_item& item);
-    bool still_allowed(work_item& item);
-    http::awaitable<void> wait_for_delete_slot();
-    http::awaitable<void> remove(work_item& item);
-    http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
-
     void done(const work_item& item, journal_state state, std::string message = {});
     void count_failure(const work_item& item, std::string message);
     void leave_open(const work_item& item, std::string why);
     void leave_alone(const work_item& item, std::string why);
     void not_attempted(const work_item& item);
+    void settle_unsent(const work_item& item, std::string why);
     void drop(const plan_step& step, std::string why);
     // A repository's share of the requests that may be in flight, and one that waits to take the place of an answered
     // one.
@@ -107,6 +102,19 @@ struct sweeper::impl
         return {&registry, &leases, &pipeline, requests_at_once(), options.page_size, [this] { return share(); }};
     }
     void step_over() { steps_done.fetch_add(1, std::memory_order_relaxed); }
+
+    // sweeper_remove.cpp
+    http::awaitable<void> wait_for_delete_slot();
+    bool too_old(const work_item& item) const;
+    http::awaitable<bool> look_again(work_item& item);
+    bool still_allowed(work_item& item);
+    http::awaitable<bool> may_go(work_item& item);
+    std::size_t deletes_together() const noexcept;
+    http::awaitable<void> remove(std::span<work_item* const> items);
+    http::awaitable<void> remove_alone(work_item& item);
+    http::awaitable<void> remove_unanswered(work_item& item, http::clock::time_point at);
+    http::awaitable<void> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
+    http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
 
     // sweeper_untag.cpp
     http::awaitable<void> untag(work_item& item);

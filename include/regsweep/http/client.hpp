@@ -67,11 +67,12 @@ public:
     /// `redirect_refused`, `cancelled`. Both must live until it returns.
     awaitable<result<void>> send(endpoint& to, const request& rq, response& rs);
 
-    /// Sends requests without a body, all GET or all HEAD, together on one connection that is open already
-    /// (pipelining, RFC 9112 section 9.3.2), and gives each whole answer, filled into `rs`, to `take` with the place of
-    /// its request. Does not wait, redirect or repeat: what `take` was not told of, or could not use, is for `send`.
-    /// False if nothing was sent: there was no idle connection, it had been closed, or `ready` is false. Fails as
-    /// `send` does if an answer did not come whole. All must live until it returns.
+    /// Sends requests without a body, all GET, all HEAD or all DELETE, together on one connection that is open already
+    /// (pipelining, RFC 9112 section 9.3.2: idempotent methods only), and gives each whole answer, filled into `rs`, to
+    /// `take` with the place of its request. Does not wait, redirect or repeat: what `take` was not told of, or could
+    /// not use, is for `send`. False if nothing was carried out: there was no idle connection, `ready` is false, or,
+    /// but for DELETE, the connection had been closed. Fails as `send` does if an answer did not come whole. All must
+    /// live until it returns.
     awaitable<result<bool>> send_together(endpoint& to, std::span<const request> rqs, response& rs,
                                           const answer_sink& take);
 

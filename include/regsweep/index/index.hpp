@@ -100,8 +100,8 @@ public:
     /// registry was not asked what else it holds. Fails with `errc::bad_argument` for an empty digest or name.
     result<void> put_tag(std::string_view repository, std::string_view tag, const digest& d, media_type type);
 
-    /// Groups changes: all between `begin` and `commit` become visible and durable together. A change that fails is
-    /// taken back alone, the group goes on. Fail with `errc::bad_argument` out of turn.
+    /// Groups changes: all between `begin` and `commit` become visible and durable together. A change that fails in
+    /// the file takes the whole group back and ends it. Fail with `errc::bad_argument` out of turn.
     result<void> begin();
     result<void> commit();
     /// Takes back all since `begin`; so does the end of the index.

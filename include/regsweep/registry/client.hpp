@@ -69,6 +69,14 @@ struct manifest_reading
     bool settled = false; ///< `found` is the answer
 };
 
+/// A manifest to be deleted, and what came of it.
+struct deletion
+{
+    regsweep::digest digest;
+    result<bool> found{false}; ///< as `delete_manifest` returns it
+    bool settled = false;      ///< `found` is the answer. If not, it may have been deleted all the same
+};
+
 /// Buffers that one coroutine at a time uses for its requests, so that they allocate nothing.
 struct registry_buffers
 {
@@ -130,6 +138,12 @@ public:
     /// there (404). `errc::unsupported` where the registry does not allow deletion (405).
     http::awaitable<result<bool>> delete_manifest(std::string_view repository, const digest& what,
                                                   registry_buffers& buffers);
+
+    /// `delete_manifest` for manifests of one repository, asked for together on one connection (RFC 9112 section
+    /// 9.3.2). Nothing is repeated: whether one that is not settled then was deleted is for the caller to find out.
+    /// False if nothing was sent, because that is not possible now.
+    http::awaitable<bool> delete_manifests(std::string_view repository, std::span<deletion> wanted,
+                                           registry_buffers& buffers);
 
     /// Deletes a tag and nothing else (distribution-spec end-9 with a tag). False if it was not there (404);
     /// `errc::unsupported` where the registry cannot (400, 405).

@@ -596,6 +596,27 @@ BOOST_AUTO_TEST_CASE(refuses_foreign_newer_and_damaged_files)
     BOOST_CHECK(asked.error().is(errc::bad_file));
 }
 
+BOOST_AUTO_TEST_CASE(a_journal_of_version_1_is_renewed)
+{
+    const temp_dir folder;
+    const auto file = folder / "journal";
+    const journal_intent known = intent("1", 1000);
+    {
+        journal writer = journal::open(file).value();
+        const std::int64_t run = writer.begin_run(registry, "").value();
+        writer.add_intents(run, {&known, 1}).value();
+        writer.finish_run(run, run_state::done).value();
+    }
+    run_sql(file, "CREATE TABLE old(id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);"
+                  "INSERT INTO old SELECT * FROM manifest; DROP TABLE manifest; ALTER TABLE old RENAME TO manifest;"
+                  "PRAGMA user_version=1");
+    journal writer = journal::open(file).value();
+    const std::int64_t run = writer.begin_run(registry, "").value();
+    const auto ids = writer.add_intents(run, {&known, 1}).value();
+    BOOST_CHECK(writer.manifest(1).value() == known.manifest);
+    BOOST_CHECK(writer.manifest(ids.front()).value() == known.manifest);
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_file_becomes_a_journal)
 {
     const temp_dir folder;
