@@ -1,6 +1,7 @@
 #include "regsweep/index/builder.hpp"
 
 #include "core/files.hpp"
+#include "index/builder_file.hpp"
 #include "index/index_impl.hpp"
 #include "index/json_cache.hpp"
 #include "index/schema.hpp"
@@ -10,11 +11,8 @@
 
 #include <sqlite3.h>
 
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <span>
 #include <string>
@@ -46,161 +44,6 @@ std::string insert_sql(std::size_t rows)
         sql += (i == 0 ? "(?1" : ",(?1") + place(2) + place(3) + place(4) + ")";
     }
     return sql;
-}
-
-// The page cache and the sorter of the secondary index each take up to this; the rest goes to files.
-constexpr const char* building_pragmas = "PRAGMA cache_size=-32768; PRAGMA temp_store=FILE; PRAGMA threads=0;"
-                                         "PRAGMA synchronous=OFF;";
-
-enum class target { memory, file, json };
-
-target target_of(const std::filesystem::path& file)
-{
-    if (file.empty())
-        return target::memory;
-    return json_cache::is_json_name(file) ? target::json : target::file;
-}
-
-// An existing file is replaced only if it is what this program would write there, or empty.
-result<void> check_replaceable(const std::filesystem::path& file, target what)
-{
-    const result<std::string> head = read_head(file, 1);
-    if (!head)
-        return head.error().is(errc::not_found) ? result<void>() : head.error();
-    if (head->empty())
-        return {};
-    const result<bool> json = json_cache::looks_like_one(file);
-    if (!json)
-        return json.error();
-    if (*json)
-        return {};
-    if (what == target::json)
-        return error(errc::bad_file, "'" + file.string() + "' is not a JSON cache; name another file or move it away");
-    return sqlite::check_header(file, schema::index_kind);
-}
-
-result<void> remove_file(const std::filesystem::path& file)
-{
-    if (::unlink(file.c_str()) != 0 && errno != ENOENT)
-        return file_error("remove", file, errno);
-    return {};
-}
-
-// A change of the old index that was killed left a journal. SQLite would apply it to the new file under that name.
-result<void> settle_old_journal(const std::filesystem::path& file)
-{
-    std::error_code ignored;
-    for (const char* suffix : {"-journal", "-wal"}) {
-        if (!std::filesystem::exists(with_suffix(file, suffix), ignored))
-            continue;
-        if (std::filesystem::exists(file, ignored)) {
-            result<connection> old = connection::open(file, connection::mode::read_write, schema::index_kind);
-            if (!old)
-                return old.error();
-            if (const auto done = old->execute("PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; ROLLBACK"); !done)
-                return done;
-        }
-        if (const auto done = remove_file(with_suffix(file, suffix)); !done)
-            return done;
-    }
-    return {};
-}
-
-result<connection> create_part(const std::filesystem::path& part)
-{
-    for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
-        if (const auto done = remove_file(with_suffix(part, suffix)); !done)
-            return done.error();
-    }
-    result<connection> db = connection::open(part, connection::mode::create, schema::index_kind);
-    if (!db)
-        return db.error();
-    if (const auto done = db->execute(building_pragmas); !done)
-        return done.error();
-    // Truncating is cheaper than making and removing a journal for every commit.
-    const char* journal =
-        part.empty() ? "PRAGMA journal_mode=MEMORY" : "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=TRUNCATE";
-    if (const auto done = db->execute(journal); !done)
-        return done.error();
-    if (const auto done = schema::create(*db); !done)
-        return done.error();
-    return db;
-}
-
-error unusable_part(const std::filesystem::path& part, std::string_view why)
-{
-    return {errc::bad_file,
-            "'" + part.string() + "' cannot be resumed: " + std::string(why) + "; crawl without resuming"};
-}
-
-// Whether SQLite finds the part whole; a power failure may have damaged it.
-result<void> check_part(connection& db, const std::filesystem::path& part)
-{
-    const result<std::int64_t> id = db.integer("PRAGMA application_id");
-    if (!id)
-        return unusable_part(part, id.error().detail);
-    const result<std::int64_t> version = db.integer("PRAGMA user_version");
-    if (!version)
-        return unusable_part(part, version.error().detail);
-    if (*id != schema::index_kind.application_id)
-        return unusable_part(part, "it is no part of an index");
-    if (*version > schema::index_kind.version)
-        return error(errc::newer_version,
-                     "'" + part.string() + "' was written by a newer regsweep; use that or crawl without resuming");
-    auto check = db.prepare("PRAGMA quick_check(1)");
-    if (!check)
-        return unusable_part(part, check.error().detail);
-    const result<bool> row = check->step();
-    if (!row)
-        return unusable_part(part, row.error().detail);
-    if (check->text(0) != "ok")
-        return unusable_part(part, check->text(0));
-    return {};
-}
-
-result<void> check_origin(connection& db, const index_builder_options& options)
-{
-    const result<std::string> registry = schema::meta(db, "registry");
-    const result<std::string> scope = schema::meta(db, "scope");
-    if (!registry || !scope)
-        return registry ? scope.error() : registry.error();
-    if (*registry == options.registry && *scope == options.scope)
-        return {};
-    const auto of = [](const std::string& name, const std::string& limits) {
-        return name + (limits.empty() ? "" : " limited to " + limits);
-    };
-    return error(errc::bad_argument, "the crawl to resume was of " + of(*registry, *scope) + ", not of " +
-                                         of(options.registry, options.scope) + "; crawl without resuming");
-}
-
-// The part to go on with, or a closed connection where there is none.
-result<connection> open_part(const std::filesystem::path& part, const index_builder_options& options)
-{
-    std::error_code ec;
-    if (std::filesystem::file_size(part, ec) == 0 || ec)
-        return connection();
-    // `already_resolved` asks from another thread than the writer's.
-    result<connection> db =
-        connection::open(part, connection::mode::read_write, schema::index_kind, connection::sharing::shared);
-    if (!db)
-        return db.error();
-    if (const auto done = db->execute("PRAGMA locking_mode=EXCLUSIVE"); !done)
-        return done.error();
-    const result<std::int64_t> pages = db->integer("PRAGMA page_count");
-    if (pages && *pages == 0)
-        return connection(); // killed before its first commit
-    if (const auto done = check_part(*db, part); !done)
-        return done.error();
-    if (const auto done = check_origin(*db, options); !done)
-        return done.error();
-    if (const auto done = db->execute(std::string(building_pragmas) + "PRAGMA journal_mode=TRUNCATE"); !done)
-        return done.error();
-    // Killed between the last commit and the rename: the index comes when this crawl ends.
-    if (const auto done = db->execute("BEGIN IMMEDIATE; DROP INDEX IF EXISTS tag_digest;"
-                                      "UPDATE meta SET value = 'building' WHERE key = 'state'; COMMIT");
-        !done)
-        return done.error();
-    return db;
 }
 
 } // namespace
@@ -239,7 +82,7 @@ struct index_builder::impl
     };
 
     explicit impl(index_builder_options given)
-        : options(std::move(given)), what(target_of(options.file)), records(options.max_records),
+        : options(std::move(given)), what(build_target_of(options.file)), records(options.max_records),
           idle(options.max_records), pushed(options.max_records)
     {
         for (index_record& record : records)
@@ -275,7 +118,7 @@ struct index_builder::impl
     result<index> complete_file();
 
     index_builder_options options;
-    target what;
+    build_target what;
     std::filesystem::path part;
     file_lock lock;
     connection db;
@@ -301,13 +144,13 @@ index_builder::impl::~impl()
 {
     stop();
     // Tidy only: without it an empty journal stays beside the part.
-    if (what == target::file && db.is_open())
+    if (what == build_target::file && db.is_open())
         static_cast<void>(db.execute("PRAGMA journal_mode=DELETE"));
 }
 
 result<void> index_builder::impl::prepare()
 {
-    if (what != target::memory) {
+    if (what != build_target::memory) {
         options.file = resolve_links(options.file);
         result<file_lock> taken = file_lock::acquire(options.file, schema::index_kind.noun);
         if (!taken)
@@ -316,9 +159,9 @@ result<void> index_builder::impl::prepare()
         if (const auto fine = check_replaceable(options.file, what); !fine)
             return fine;
     }
-    if (what == target::file)
+    if (what == build_target::file)
         part = with_suffix(options.file, ".part");
-    if (what == target::file && options.resume) {
+    if (what == build_target::file && options.resume) {
         result<connection> found = open_part(part, options);
         if (!found)
             return found.error();
@@ -473,7 +316,7 @@ result<void> index_builder::impl::write_tags(const index_record& record, open_re
     for (const index_record::entry& entry : record.entries) {
         if (entry.what == index_record::state::resolved && !entry.digest.empty()) {
             // Said at once: learning it when the crawl is over would cost the crawl.
-            if (what == target::json && entry.digest.how() != digest::algorithm::sha256)
+            if (what == build_target::json && entry.digest.how() != digest::algorithm::sha256)
                 return json_cache::unfit_digest(record.repository, record.tag(entry));
             together[count++] = &entry;
         } else if (entry.what == index_record::state::gone && resumed) {
@@ -557,9 +400,9 @@ result<index> index_builder::impl::complete()
     insert_tags = sqlite::statement();
     if (const auto done = schema::finish(db, std::chrono::duration_cast<std::chrono::seconds>(now).count()); !done)
         return done.error();
-    if (what == target::file)
+    if (what == build_target::file)
         return complete_file();
-    if (what == target::json) {
+    if (what == build_target::json) {
         if (const auto done = json_cache::write(db, options.file); !done)
             return done.error();
     }
