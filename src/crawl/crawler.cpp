@@ -13,8 +13,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr unsigned first_concurrency = 32;
-
 bool has_wildcard(const std::string& pattern)
 {
     return pattern.find_first_of("*?[") != std::string::npos;
@@ -39,20 +37,8 @@ struct crawler::impl
 {
     explicit impl(crawl_options o) : options(std::move(o))
     {
-        const bool fixed = options.concurrency != 0;
-        const unsigned most = std::max(1U, fixed ? options.concurrency : options.max_concurrency);
-        options.threads = std::clamp(options.threads, 1U, most);
-        options.http.pause = std::make_shared<http::gate>();
-        options.registry.who.tokens = make_token_store();
-        options.http.rate /= options.threads;
-        for (unsigned i = 0; i != options.threads; ++i) {
-            concurrency_control::limits share;
-            share.most = most / options.threads + (i < most % options.threads ? 1U : 0U);
-            share.first = fixed ? share.most : std::max(1U, first_concurrency / options.threads);
-            share.fixed = fixed;
-            crews.push_back(std::make_unique<crew>(options, options.http, share, i));
-        }
-        options.max_concurrency = most;
+        for (const auto& share : share_out(options))
+            crews.push_back(std::make_unique<crew>(options, options.http, share, crews.size()));
     }
 
     crawl_plan::source source() const

@@ -3,8 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -13,16 +11,7 @@ namespace regsweep {
 namespace {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using http::awaitable;
-
-// A registry that cannot be reached this often in a row, each time after all retries, is gone.
-constexpr unsigned unreachable_limit = 8;
-
-bool is_unreachable(const error& e)
-{
-    return e.is(errc::connect_failed) || e.is(errc::resolve_failed) || e.is(errc::tls_failed);
-}
 
 // For counters with one writer: no locked instruction.
 void add(std::atomic<std::uint64_t>& counter, int what) noexcept
@@ -89,14 +78,6 @@ void crew::wake(std::size_t how_many)
         idle_.back()->cancel();
         idle_.pop_back();
     }
-}
-
-awaitable<void> crew::rest_in(std::vector<crawl_timer*>& list, crawl_timer& bed)
-{
-    bed.expires_at(http::clock::time_point::max());
-    list.push_back(&bed);
-    error_code ec;
-    co_await bed.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
 }
 
 // Requests have been answered: what that teaches of how many there may be.

@@ -1,11 +1,9 @@
 #ifndef REGSWEEP_SRC_CRAWL_CREW_HPP
 #define REGSWEEP_SRC_CRAWL_CREW_HPP
 
-#include "crawl/concurrency.hpp"
+#include "crawl/crews.hpp"
 #include "crawl/plan.hpp"
 #include "registry/pipelining.hpp"
-
-#include <boost/asio/basic_waitable_timer.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -18,9 +16,6 @@
 #include <vector>
 
 namespace regsweep {
-
-using crawl_timer =
-    boost::asio::basic_waitable_timer<http::clock, boost::asio::wait_traits<http::clock>, http::executor>;
 
 class coordinator;
 
@@ -78,7 +73,6 @@ private:
     void close_batch(coordinator& boss, batch& b);
     void ask(coordinator& boss);
     void wake(std::size_t how_many);
-    http::awaitable<void> rest_in(std::vector<crawl_timer*>& list, crawl_timer& bed);
     http::awaitable<void> try_pipelining(const index_record& record, registry_buffers& buffers);
     void give_up(coordinator& boss, batch& b);
     void are_through(unsigned how_many);

@@ -12,18 +12,10 @@
 namespace regsweep {
 namespace {
 
-// As in a crawl: a registry that cannot be reached this often in a row, each time after all retries, is gone.
-constexpr unsigned unreachable_in_a_row = 8;
-constexpr unsigned concurrency_at_first = 32;
 constexpr std::size_t problems_named = 1000;
 constexpr std::size_t repositories_tried = 16; // for one manifest
 constexpr unsigned deepest_referrer = 8;
 constexpr auto commit_every = std::chrono::milliseconds(500);
-
-bool cannot_be_reached(const error& e)
-{
-    return e.is(errc::connect_failed) || e.is(errc::resolve_failed) || e.is(errc::tls_failed);
-}
 
 // Decides what is asked for, and stores the answers: all on the thread that owns index and store.
 class details_pump
@@ -256,8 +248,8 @@ result<void> details_pump::settle_failure(const details_job& job, const error& w
 {
     if (why.is(errc::cancelled))
         return {};
-    unreachable_ = cannot_be_reached(why) ? unreachable_ + 1 : 0;
-    if (job.repository.empty() || unreachable_ >= unreachable_in_a_row)
+    unreachable_ = is_unreachable(why) ? unreachable_ + 1 : 0;
+    if (job.repository.empty() || unreachable_ >= unreachable_limit)
         return why;
     ++report_.failed;
     if (job.what == details_job::kind::manifest)
@@ -388,24 +380,12 @@ struct details_crawler::impl
     explicit impl(details_options o) : options(std::move(o))
     {
         crawl_options& how = options.how;
-        const bool fixed = how.concurrency != 0;
-        most = std::max(1U, fixed ? how.concurrency : how.max_concurrency);
-        how.threads = std::clamp(how.threads, 1U, most);
-        how.http.pause = std::make_shared<http::gate>();
         how.http.body_limit = body_limit;
-        how.http.rate /= how.threads;
-        how.registry.who.tokens = make_token_store();
-        for (unsigned i = 0; i != how.threads; ++i) {
-            concurrency_control::limits share;
-            share.most = most / how.threads + (i < most % how.threads ? 1U : 0U);
-            share.first = fixed ? share.most : std::min(share.most, std::max(1U, concurrency_at_first / how.threads));
-            share.fixed = fixed;
+        for (const auto& share : share_out(how))
             crews.push_back(std::make_unique<details_crew>(how, share, answers));
-        }
     }
 
     details_options options;
-    unsigned most = 1;
     answer_queue answers;
     std::vector<std::unique_ptr<details_crew>> crews;
     std::atomic<std::uint64_t> manifests{0};
@@ -423,8 +403,8 @@ result<details_report> details_crawler::run(const index& tags, details_store& st
     {
         const running_crews running(impl_->crews);
         // Twice what can be in flight: workers find the next job without waiting for this thread.
-        details_pump pump(impl_->crews, impl_->answers, std::size_t{2} * impl_->most, tags, store, impl_->options.again,
-                          impl_->manifests, impl_->waiting);
+        details_pump pump(impl_->crews, impl_->answers, std::size_t{2} * impl_->options.how.max_concurrency, tags,
+                          store, impl_->options.again, impl_->manifests, impl_->waiting);
         report = pump.run();
     }
     if (!report)

@@ -3,8 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
@@ -12,7 +10,6 @@ namespace regsweep {
 namespace {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using http::awaitable;
 
 bool is_image_config(std::string_view type)
@@ -55,17 +52,9 @@ void details_crew::stop()
         stopping_ = true;
         client_.cancel();
         for (auto* list : {&idle_, &parked_})
-            for (details_timer* bed : std::exchange(*list, {}))
+            for (crawl_timer* bed : std::exchange(*list, {}))
                 bed->cancel();
     });
-}
-
-awaitable<void> details_crew::rest_in(std::vector<details_timer*>& list, details_timer& bed)
-{
-    bed.expires_at(http::clock::time_point::max());
-    list.push_back(&bed);
-    error_code ec;
-    co_await bed.async_wait(asio::redirect_error(asio::use_awaitable_t<http::executor>(), ec));
 }
 
 void details_crew::one_is_through()
@@ -85,7 +74,7 @@ void details_crew::one_is_through()
 awaitable<void> details_crew::work()
 {
     registry_buffers buffers;
-    details_timer bed(context_);
+    crawl_timer bed(context_);
     while (!stopping_) {
         if (busy_ >= control_.limit()) {
             co_await rest_in(parked_, bed);

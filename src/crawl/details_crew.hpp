@@ -1,11 +1,9 @@
 #ifndef REGSWEEP_SRC_CRAWL_DETAILS_CREW_HPP
 #define REGSWEEP_SRC_CRAWL_DETAILS_CREW_HPP
 
-#include "crawl/concurrency.hpp"
+#include "crawl/crews.hpp"
 #include "regsweep/crawl/details.hpp"
 #include "regsweep/registry/content.hpp"
-
-#include <boost/asio/basic_waitable_timer.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -88,9 +86,6 @@ private:
     bool interrupted_ = false;
 };
 
-using details_timer =
-    boost::asio::basic_waitable_timer<http::clock, boost::asio::wait_traits<http::clock>, http::executor>;
-
 /// A thread with its connections, and workers that each keep one request in flight.
 class details_crew
 {
@@ -115,7 +110,6 @@ private:
     http::awaitable<details_answer> answer(details_job job, registry_buffers& buffers);
     http::awaitable<void> read_config(const std::string& repository, found_manifest& into, error& failed,
                                       registry_buffers& buffers);
-    http::awaitable<void> rest_in(std::vector<details_timer*>& list, details_timer& bed);
     void one_is_through();
 
     boost::asio::io_context context_{1};
@@ -126,8 +120,8 @@ private:
     concurrency_control control_;
     answer_queue& answers_;
     std::deque<details_job> jobs_;
-    std::vector<details_timer*> idle_;   // workers without work
-    std::vector<details_timer*> parked_; // workers over the limit
+    std::vector<crawl_timer*> idle_;   // workers without work
+    std::vector<crawl_timer*> parked_; // workers over the limit
     unsigned busy_ = 0;
     unsigned running_ = 0;
     bool stopping_ = false;

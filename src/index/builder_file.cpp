@@ -123,6 +123,8 @@ result<void> settle_old_journal(const std::filesystem::path& file)
 result<connection> create_part(const std::filesystem::path& part)
 {
     for (const char* suffix : {"-journal", "-wal", "-shm", ""}) {
+        if (part.empty()) // in memory
+            break;
         if (const auto done = remove_file(with_suffix(part, suffix)); !done)
             return done.error();
     }

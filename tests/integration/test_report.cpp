@@ -417,7 +417,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_done_is_said_in_one_line)
     check_fails(report({"--html", home.file("none").string() + "/page.html"}), 1, {"cannot write", "check the path"});
     check_fails(report({"--html", "/dev/full/page.html"}), 1, {"cannot write"});
     check_fails(report({"--html", ""}), 2, {"--html", "name a file"});
-    check_fails(report({"--html", home.file("").string()}), 1, {"cannot write", "check the path"});
+    check_fails(report({"--html", home.file("").string()}), 1, {"cannot write", "name a file, not a folder"});
     check_fails(report({"--html", "/dev/full"}), 1, {"cannot write '/dev/full'", "space"});
     BOOST_TEST(!std::filesystem::exists(page));
 }
