@@ -143,9 +143,14 @@ struct index_builder::impl
 index_builder::impl::~impl()
 {
     stop();
-    // Tidy only: without it an empty journal stays beside the part.
-    if (what == build_target::file && db.is_open())
-        static_cast<void>(db.execute("PRAGMA journal_mode=DELETE"));
+    if (what != build_target::file || !db.is_open())
+        return;
+    // Tidy only: without it an empty journal stays beside the part, and a part that has nothing to resume.
+    static_cast<void>(db.execute("PRAGMA journal_mode=DELETE"));
+    const auto repositories = db.integer("SELECT count(*) FROM repository");
+    std::error_code ignored;
+    if (repositories && *repositories == 0)
+        std::filesystem::remove(part, ignored);
 }
 
 result<void> index_builder::impl::prepare()

@@ -282,6 +282,13 @@ BOOST_AUTO_TEST_CASE(keeps_what_was_pushed_when_given_up)
     BOOST_CHECK_EQUAL(dump(builder->finish().value()), expected_dump(registry));
 }
 
+BOOST_AUTO_TEST_CASE(what_has_nothing_to_resume_leaves_no_part)
+{
+    const temp_dir folder;
+    index_builder::create(options_for(folder / "index")).value();
+    BOOST_TEST(names_in(folder.path()).empty());
+}
+
 BOOST_AUTO_TEST_CASE(without_resume_the_part_is_replaced)
 {
     const temp_dir folder;
@@ -313,7 +320,7 @@ BOOST_AUTO_TEST_CASE(nothing_to_resume_is_a_new_start)
 BOOST_AUTO_TEST_CASE(another_registry_or_scope_is_refused)
 {
     const temp_dir folder;
-    index_builder::create(options_for(folder / "index")).value();
+    push_all(*index_builder::create(options_for(folder / "index")).value(), small_registry(), 7);
     index_builder_options other = resuming(folder / "index");
     other.registry = "https://elsewhere:443";
     BOOST_CHECK(index_builder::create(other).error().is(errc::bad_argument));
