@@ -26,6 +26,7 @@ public:
         case errc::connect_failed: return "cannot connect";
         case errc::tls_failed: return "TLS failed";
         case errc::connection_lost: return "connection lost";
+        case errc::expired: return "too late";
         case errc::timed_out: return "timed out";
         case errc::too_large: return "too large";
         case errc::redirect_refused: return "redirect refused";

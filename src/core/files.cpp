@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -163,10 +164,16 @@ result<replacing_writer> replacing_writer::create(const std::filesystem::path& t
             return write_error(final_name, errno);
         return replacing_writer(std::move(final_name), {}, std::move(to));
     }
-    std::filesystem::path part = with_suffix(final_name, ".new." + std::to_string(::getpid()));
-    file_handle to(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (!to)
-        return write_error(final_name, errno);
+    // In containers, processes that share a folder often have the same number.
+    std::filesystem::path part;
+    file_handle to;
+    for (std::random_device random; !to;) {
+        part = with_suffix(final_name, ".new." + std::to_string(random()));
+        to = file_handle(
+            ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, exists ? 0600 : 0666));
+        if (!to && errno != EEXIST)
+            return write_error(final_name, errno);
+    }
     if (exists) // somebody else's file cannot have its permissions back, which is no reason not to write it
         static_cast<void>(::fchmod(to.get(), old.st_mode & 07777));
     return replacing_writer(std::move(final_name), std::move(part), std::move(to));
@@ -202,6 +209,13 @@ result<void> replacing_writer::finish()
             return done;
     to_ = file_handle();
     return {};
+}
+
+result<void> replacing_stream::finish()
+{
+    if (bad() && !to_.writer.failed())
+        return write_error(to_.writer.target(), ENOMEM); // the stream itself has kept something
+    return to_.writer.finish();
 }
 
 std::streambuf::int_type replacing_stream::buffer::overflow(int_type c)

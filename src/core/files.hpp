@@ -55,6 +55,7 @@ public:
 
     void write(std::string_view text); ///< errors are kept for `finish`
     bool failed() const noexcept { return error_ != 0; }
+    const std::filesystem::path& target() const noexcept { return target_; }
     result<void> finish();
 
 private:
@@ -73,7 +74,7 @@ class replacing_stream : public std::ostream
 {
 public:
     explicit replacing_stream(replacing_writer to) : std::ostream(nullptr), to_(std::move(to)) { rdbuf(&to_); }
-    result<void> finish() { return to_.writer.finish(); }
+    result<void> finish();
 
 private:
     struct buffer : std::streambuf

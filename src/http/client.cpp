@@ -185,6 +185,9 @@ awaitable<result<void>> client::impl::attempt(endpoint& to, const request& rq, r
         } else {
             c = std::move(to.idle.back());
             to.idle.pop_back();
+            // An answer that comes late would be taken for that of a delete.
+            if (rq.verb == method::del && c->spoilt())
+                continue;
         }
         const bool fresh = !c->used();
         begin_use(*c);
@@ -335,6 +338,8 @@ awaitable<result<bool>> client::send_together(endpoint& to, std::span<const requ
         co_return false;
     auto c = std::move(to.idle.back());
     to.idle.pop_back();
+    if (rqs.front().verb == method::del && c->spoilt())
+        co_return false;
     self.begin_use(*c);
     c->head.clear();
     for (const request& rq : rqs)
@@ -375,6 +380,13 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
     bool has_turn = rq.has_turn;
     std::uint64_t served = self.served;
     unsigned fruitless = 0; // refusals in a row without anybody served meanwhile
+    unsigned last_status = 0;
+    const auto too_late = [&](clock::time_point when) { return rq.not_after && when > *rq.not_after; };
+    const auto expired = [&] {
+        error e(errc::expired, "it could not be sent in the time given for it");
+        e.http_status = last_status;
+        return of_request(std::move(e), *current);
+    };
     for (unsigned attempt = 1;; ++attempt) {
         if (self.cancelled || (!has_turn && !self.ready())) {
             auto ready = co_await self.take_turn();
@@ -382,8 +394,11 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
                 co_return ready;
         }
         has_turn = false;
+        if (too_late(clock::now()))
+            co_return expired();
         auto done = co_await self.attempt(*target, *current, rs);
         std::optional<std::chrono::milliseconds> wanted;
+        last_status = done ? rs.status : 0;
         if (done) {
             self.heed(rs);
             if (is_redirect(rs.status) && may_redirect(rq.verb) && !rs.header("location").empty()) {
@@ -429,6 +444,8 @@ awaitable<result<void>> client::send(endpoint& to, const request& rq, response& 
         const auto when = clock::now() + *delay;
         if (wanted)
             self.options.pause->close_until(when); // the server asks everybody to slow down, not this request alone
+        if (too_late(when))
+            co_return expired();
         co_await wait_until(when);
     }
 }

@@ -10,7 +10,10 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <sys/socket.h>
+
 #include <array>
+#include <cerrno>
 
 namespace regsweep::http {
 namespace {
@@ -252,6 +255,14 @@ error_code connection::feed(response_parser& parser)
             break;
     }
     return ec;
+}
+
+bool connection::spoilt() noexcept
+{
+    char byte = 0;
+    const auto n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    // TLS may have to say something of its own at any time.
+    return n == 0 || (n > 0 && !tls_) || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 awaitable<result<void>> connection::exchange_all(std::size_t count, std::string_view body, bool head_only, response& rs,

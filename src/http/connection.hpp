@@ -61,7 +61,9 @@ public:
 
     bool used() const noexcept { return used_; }         ///< has carried an exchange before
     bool reusable() const noexcept { return reusable_; } ///< may carry another one
-    bool touched() const noexcept { return touched_; }   ///< a byte of the current answer has come
+    /// Whether something has come on the idle connection, or it was closed: the next answer would not be the right one.
+    bool spoilt() noexcept;
+    bool touched() const noexcept { return touched_; } ///< a byte of the current answer has come
 
     /// Begins the time that the options give an answer; for `exchange` and `exchange_all`.
     void start_deadlines() noexcept

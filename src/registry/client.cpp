@@ -45,11 +45,6 @@ void append_path(std::string& target, std::string_view name)
     }
 }
 
-bool is_schema1(media_type type) noexcept
-{
-    return type == media_type::schema1 || type == media_type::schema1_signed;
-}
-
 error with_request(error e, const http::request& rq)
 {
     if (e.request.empty())
@@ -379,11 +374,13 @@ awaitable<std::size_t> registry_client::get_manifests(std::string_view repositor
 }
 
 awaitable<result<bool>> registry_client::delete_manifest(std::string_view repository, const digest& what,
-                                                         registry_buffers& buffers)
+                                                         registry_buffers& buffers, const sending& when)
 {
     const access rights{access::kind::remove, repository};
     http::request rq;
     rq.verb = method::del;
+    rq.has_turn = when.has_turn;
+    rq.not_after = when.not_after;
     impl_->manifest_target(rq.target, repository, what.to_string());
     auto sent = co_await impl_->auth.send(rq, buffers.answer, rights);
     if (!sent)

@@ -92,8 +92,8 @@ result<void> journal::for_each_entry(std::int64_t run, const std::function<bool(
 
 result<std::optional<std::string>> journal::manifest(std::int64_t entry) const
 {
-    auto query =
-        impl_->db.cached("SELECT m.bytes FROM entry e JOIN manifest m ON m.id = e.manifest_id WHERE e.id = ?1");
+    auto query = impl_->db.cached("SELECT m.bytes FROM entry e JOIN manifest m ON m.id = e.manifest_id"
+                                  " AND m.digest = e.digest WHERE e.id = ?1");
     if (!query)
         return query.error();
     const result<bool> row = query->bind(1, entry).step();

@@ -291,6 +291,9 @@ public:
             return header.error();
         if (!has_steps_)
             return error(errc::bad_json, "steps: missing");
+        // Somebody may have put plans together.
+        if (!std::ranges::is_sorted(plan_.steps, {}, &plan_step::repository))
+            std::ranges::stable_sort(plan_.steps, {}, &plan_step::repository);
         return std::move(plan_);
     }
 

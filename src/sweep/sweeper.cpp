@@ -102,6 +102,8 @@ void sweeper::impl::fail_for_good(error why)
 // Settles a step, in the journal where it is there already.
 void sweeper::impl::done(const work_item& item, journal_state state, std::string message)
 {
+    if (state == journal_state::failed && item.unanswered_at) // it may be carried out late
+        return leave_open(item, std::move(message));
     const plan_step& step = *item.step;
     index_change change;
     change.repository = step.repository;

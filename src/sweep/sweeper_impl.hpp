@@ -63,6 +63,12 @@ inline bool may_have_happened(const error& e) noexcept
     return e.http_status < 400 || e.http_status == 408 || e.http_status >= 500;
 }
 
+/// Whether it may be carried out later: the registry, or what it stores its data in, has not answered.
+inline bool may_happen_yet(const error& e) noexcept
+{
+    return e.http_status < 400 || e.http_status == 408 || e.http_status == 502 || e.http_status == 504;
+}
+
 struct sweeper::impl
 {
     explicit impl(sweep_options o);
@@ -105,14 +111,15 @@ struct sweeper::impl
 
     // sweeper_remove.cpp
     http::awaitable<void> wait_for_delete_slot();
+    std::optional<http::clock::time_point> good_until(const work_item& item) const;
     bool too_old(const work_item& item) const;
     http::awaitable<bool> look_again(work_item& item);
     bool still_allowed(work_item& item);
-    http::awaitable<bool> may_go(work_item& item);
+    http::awaitable<std::optional<lease_pool::lease>> ready_to_delete(std::vector<work_item*>& items, bool& has_turn);
     std::size_t deletes_together() const noexcept;
     http::awaitable<void> remove(std::span<work_item* const> items);
     http::awaitable<void> remove_alone(work_item& item);
-    http::awaitable<void> remove_unanswered(work_item& item, http::clock::time_point at);
+    http::awaitable<bool> was_carried_out(work_item& item, http::clock::time_point at);
     http::awaitable<void> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
     http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
 

@@ -23,11 +23,21 @@ awaitable<void> sweeper::impl::wait_for_delete_slot()
         co_await sleep_until_woken(slot_bed, slot);
 }
 
-bool sweeper::impl::too_old(const work_item& item) const
+// Until when a delete may be sent on the last look at its repository; nothing: for ever.
+std::optional<http::clock::time_point> sweeper::impl::good_until(const work_item& item) const
 {
     const repository_sweep& home = *item.home;
-    const auto limit = std::max<http::clock::duration>(options.check_again, check_share * home.read_for);
-    return home.checked && (home.read_at <= item.unanswered_at || http::clock::now() - home.read_at > limit);
+    if (!home.checked)
+        return std::nullopt;
+    if (home.read_at <= item.unanswered_at)
+        return http::clock::time_point::min();
+    return home.read_at + std::max<http::clock::duration>(options.check_again, check_share * home.read_for);
+}
+
+bool sweeper::impl::too_old(const work_item& item) const
+{
+    const auto end = good_until(item);
+    return end && http::clock::now() > *end;
 }
 
 // A step has waited long for its turn: looks at its repository again. Settles it where that cannot be done.
@@ -68,19 +78,42 @@ bool sweeper::impl::still_allowed(work_item& item)
     return !more;
 }
 
-// Waits for the moment of a delete, with a look at its repository that is not too old. Settles a step that cannot have
-// that.
-awaitable<bool> sweeper::impl::may_go(work_item& item)
+// Waits until deletes of one repository may be sent: for their moments, a turn, and a look at the repository that is
+// not too old when all else is there. Settles those that may not be sent and takes them out; nothing if none is left.
+awaitable<std::optional<lease_pool::lease>> sweeper::impl::ready_to_delete(std::vector<work_item*>& items,
+                                                                           bool& has_turn)
 {
-    if (deletes.limited())
+    for (std::size_t i = 0; deletes.limited() && i != items.size(); ++i)
         co_await wait_for_delete_slot();
-    if (stopping()) {
-        not_attempted(item);
-        co_return false;
+    while (true) {
+        for (auto item = items.begin(); item != items.end() && !stopping();) {
+            bool good = true;
+            if (too_old(**item))
+                good = co_await look_again(**item);
+            item = good ? item + 1 : items.erase(item);
+        }
+        // Those sent together are not sent at all where there is a turn to be waited for.
+        if (items.size() == 1 && !has_turn && !client.ready() && !stopping()) {
+            const auto turn = co_await client.take_turn();
+            has_turn = turn.has_value();
+            if (!turn)
+                fail_for_good(turn.error());
+            continue;
+        }
+        auto lease = co_await leases.get();
+        const bool stop = stopping();
+        if (!stop && std::ranges::any_of(items, [&](const work_item* item) { return too_old(*item); }))
+            continue;
+        // While one waited, another look may have been taken at the repository.
+        std::erase_if(items, [&](work_item* item) {
+            if (stop)
+                not_attempted(*item);
+            return stop || !still_allowed(*item);
+        });
+        if (items.empty())
+            co_return std::nullopt;
+        co_return std::optional<lease_pool::lease>(std::move(lease));
     }
-    if (!too_old(item))
-        co_return true;
-    co_return co_await look_again(item);
 }
 
 // How many deletes to send together. Where they have a rate, or are timed, each has its own moment.
@@ -93,76 +126,80 @@ awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
 {
     if (items.size() == 1)
         co_return co_await remove_alone(*items.front());
-    std::vector<work_item*> going;
-    going.reserve(items.size());
-    for (work_item* item : items) {
-        const bool may = co_await may_go(*item);
-        if (may)
-            going.push_back(item);
-    }
+    std::vector<work_item*> going(items.begin(), items.end());
     std::vector<deletion> wanted;
     bool sent = false;
     {
-        auto lease = co_await leases.get();
-        // While one waited, the run may have been stopped, or another look taken at the repository of all.
-        std::erase_if(going, [&](work_item* item) {
-            if (stopping())
-                not_attempted(*item);
-            return stopping() || !still_allowed(*item);
-        });
-        if (going.empty())
+        bool has_turn = false;
+        auto lease = co_await ready_to_delete(going, has_turn);
+        if (!lease)
             co_return;
         for (const work_item* item : going)
             wanted.push_back({item->step->id});
-        sent = co_await registry.delete_manifests(going.front()->step->repository, wanted, lease.buffers());
+        sent = co_await registry.delete_manifests(going.front()->step->repository, wanted, lease->buffers());
         if (sent)
             pipeline.answered(http::clock::now(), static_cast<unsigned>(wanted.size()));
         for (std::size_t i = 0; i != wanted.size(); ++i)
             if (wanted[i].settled)
-                co_await conclude(*going[i], wanted[i].found, lease.buffers());
+                co_await conclude(*going[i], wanted[i].found, lease->buffers());
     }
-    const auto unanswered_at = http::clock::now();
+    const auto over_at = http::clock::now();
     for (std::size_t i = 0; i != wanted.size(); ++i) {
-        if (!wanted[i].settled && sent)
-            co_await remove_unanswered(*going[i], unanswered_at);
-        else if (!wanted[i].settled)
+        if (wanted[i].settled)
+            continue;
+        bool over = false;
+        if (sent)
+            over = co_await was_carried_out(*going[i], over_at);
+        if (!over)
             co_await remove_alone(*going[i]);
     }
 }
 
 awaitable<void> sweeper::impl::remove_alone(work_item& item)
 {
-    const bool may = co_await may_go(item);
-    if (!may)
-        co_return;
-    auto lease = co_await leases.get();
-    if (stopping())
-        co_return not_attempted(item);
-    if (!still_allowed(item)) // while it waited, another step may have looked again
-        co_return;
-    const auto sent = http::clock::now();
-    const auto deleted = co_await registry.delete_manifest(item.step->repository, item.step->id, lease.buffers());
-    pipeline.answered(http::clock::now(), 1);
-    tell_of_delete(sent, deleted);
-    co_await conclude(item, deleted, lease.buffers());
+    std::vector<work_item*> one(1, &item);
+    std::uint64_t others = steps_done;
+    for (unsigned in_vain = 0;;) {
+        bool has_turn = false;
+        auto lease = co_await ready_to_delete(one, has_turn);
+        if (!lease)
+            co_return;
+        const sending when{has_turn, good_until(item)};
+        const auto sent = http::clock::now();
+        const auto deleted =
+            co_await registry.delete_manifest(item.step->repository, item.step->id, lease->buffers(), when);
+        pipeline.answered(http::clock::now(), 1);
+        // Where the registry makes it wait for longer than the look is good for, it begins anew: for as long as there
+        // is progress, and as often as a request is repeated.
+        in_vain = others == steps_done ? in_vain + 1 : 0;
+        others = steps_done;
+        if (deleted || !deleted.error().is(errc::expired) || in_vain > options.http.retry.retries) {
+            tell_of_delete(sent, deleted);
+            co_return co_await conclude(item, deleted, lease->buffers());
+        }
+        lease.reset();
+        bool over = false;
+        if (may_have_happened(deleted.error()))
+            over = co_await was_carried_out(item, http::clock::now());
+        if (over)
+            co_return;
+    }
 }
 
-// The answer to its delete was lost with those of others, and with the look that it was sent after. If it is still
-// there it is asked for again alone, after a new look.
-awaitable<void> sweeper::impl::remove_unanswered(work_item& item, http::clock::time_point at)
+// A delete was sent and its answer lost, until `at`: whether it was carried out, or that cannot be found out, and the
+// step is settled. If not it is asked for again, after a look at its repository that is newer.
+awaitable<bool> sweeper::impl::was_carried_out(work_item& item, http::clock::time_point at)
 {
     item.unanswered_at = at;
-    {
-        auto lease = co_await leases.get();
-        const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), lease.buffers());
-        if (!now && now.error().is(errc::cancelled))
-            co_return fail_for_good(now.error()); // looked up by the next run
-        if (!now)
-            co_return leave_open(item, "its delete got no answer, and then: " + now.error().message());
-        if (!*now)
-            co_return done(item, journal_state::done, "it is gone; the answer to its delete was lost");
-    }
-    co_await remove_alone(item);
+    auto lease = co_await leases.get();
+    const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), lease.buffers());
+    if (!now && now.error().is(errc::cancelled))
+        fail_for_good(now.error()); // looked up by the next run
+    else if (!now)
+        leave_open(item, "its delete got no answer, and then: " + now.error().message());
+    else if (!*now)
+        done(item, journal_state::done, "it is gone; the answer to its delete was lost");
+    co_return !now || !*now;
 }
 
 // What came of a delete.
@@ -180,7 +217,7 @@ awaitable<void> sweeper::impl::conclude(work_item& item, result<bool> deleted, r
         co_return leave_open(item, "the registry answered 404 and then not at all: " + now.error().message());
     if (*now)
         co_return done(item, journal_state::failed, "the registry says that it is not there (404), and still has it");
-    done(item, journal_state::gone);
+    done(item, item.unanswered_at ? journal_state::done : journal_state::gone);
 }
 
 awaitable<void> sweeper::impl::remove_failed(work_item& item, error why, registry_buffers& buffers)
@@ -196,9 +233,11 @@ awaitable<void> sweeper::impl::remove_failed(work_item& item, error why, registr
     const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
     if (!now && now.error().is(errc::cancelled))
         co_return fail_for_good(now.error());
-    if (!now && may_have_happened(why))
+    if (!now)
         co_return leave_open(item, why.message());
-    if (!now || *now)
+    if (*now && may_happen_yet(why))
+        co_return leave_open(item, why.message());
+    if (*now)
         co_return done(item, journal_state::failed, why.message());
     done(item, journal_state::done, "it is gone, although the registry said: " + why.message());
 }

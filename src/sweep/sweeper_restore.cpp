@@ -14,15 +14,8 @@ constexpr const char* without_manifest = "the journal has no manifest of it: pus
 
 using http::awaitable;
 
-// A request of a process that was killed may still be on its way: entries younger than this are looked at twice.
-constexpr std::int64_t recent_seconds = 5;
+// A request of a process that was killed may still be on its way: what is there yet is looked at twice.
 constexpr std::chrono::milliseconds second_look{300};
-
-bool is_recent(const journal_entry& entry)
-{
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(now).count() - entry.intended_at <= recent_seconds;
-}
 
 bool is_gone_blob(const error& e)
 {
@@ -112,7 +105,7 @@ awaitable<void> sweeper::impl::repair(std::vector<journal_entry> entries, index*
         auto outcome = co_await look_up(*left[i]);
         if (!outcome)
             co_return;
-        if (!last && outcome->state == journal_state::failed && is_recent(*left[i])) {
+        if (!last && outcome->state == journal_state::failed) {
             again.push_back(left[i]);
             co_return;
         }
@@ -194,6 +187,8 @@ awaitable<void> sweeper::impl::restore_entry(journal& records, const journal_ent
         co_return fail_for_good(body.error());
     if (!*body)
         co_return fail(without_manifest);
+    if (!is_schema1(parse_media_type(entry.media_type)) && digest::of(**body, entry.digest.how()) != entry.digest)
+        co_return fail("what the journal has of it is something else: push the image again");
     for (const auto& reference : missing) {
         if (dry_run)
             continue;

@@ -68,12 +68,10 @@ awaitable<void> sweeper::impl::untag_failed(work_item& item, error why, registry
 {
     if (why.is(errc::cancelled))
         co_return fail_for_good(why); // looked up by the next run
-    if (!may_have_happened(why))
-        co_return done(item, journal_state::failed, why.message());
     const auto now = co_await registry.resolve(item.step->repository, item.step->tags.front(), buffers);
     if (!now && now.error().is(errc::cancelled))
         co_return fail_for_good(now.error());
-    if (!now)
+    if (!now || (*now && may_happen_yet(why)))
         co_return leave_open(item, why.message());
     if (*now)
         co_return done(item, journal_state::failed, why.message());

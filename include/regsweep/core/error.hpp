@@ -28,6 +28,7 @@ enum class errc {
     tls_failed,       ///< the TLS handshake or the certificate check failed
     connection_lost,  ///< the connection ended before the answer was complete
     timed_out,        ///< a time limit passed
+    expired,          ///< the time until which a request may be sent passed before it could be
     too_large,        ///< a header, body or list is over its limit
     redirect_refused, ///< a redirect or link leads where it may not
     page_loop,        ///< pagination came back to a page it had been on

@@ -39,6 +39,12 @@ constexpr bool is_index(media_type type) noexcept
     return type == media_type::docker_list || type == media_type::oci_index;
 }
 
+/// Whether the digest of manifests of this type may be that of a part of their bytes (signed ones).
+constexpr bool is_schema1(media_type type) noexcept
+{
+    return type == media_type::schema1 || type == media_type::schema1_signed;
+}
+
 } // namespace regsweep
 
 #endif

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,9 @@ struct request
     std::string_view accept;        ///< value of `Accept`, none if empty
     std::string_view authorization; ///< value of `Authorization`, none if empty
     std::string_view content_type;
-    std::string_view body; ///< sent with a Content-Length for PUT and POST
-    bool has_turn = false; ///< `client::take_turn` was awaited for it
+    std::string_view body;                        ///< sent with a Content-Length for PUT and POST
+    bool has_turn = false;                        ///< `client::take_turn` was awaited for it
+    std::optional<clock::time_point> not_after{}; ///< not sent, and not repeated, later than this: `errc::expired`
 };
 
 /// An answer. Reused from request to request, it allocates nothing once it has grown.

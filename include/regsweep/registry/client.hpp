@@ -77,6 +77,13 @@ struct deletion
     bool settled = false;      ///< `found` is the answer. If not, it may have been deleted all the same
 };
 
+/// When a request may be sent, see `http::request`.
+struct sending
+{
+    bool has_turn = false;
+    std::optional<http::clock::time_point> not_after{};
+};
+
 /// Buffers that one coroutine at a time uses for its requests, so that they allocate nothing.
 struct registry_buffers
 {
@@ -137,7 +144,7 @@ public:
     /// Deletes a manifest by digest, and with it every tag of the repository that points to it. False if it was not
     /// there (404). `errc::unsupported` where the registry does not allow deletion (405).
     http::awaitable<result<bool>> delete_manifest(std::string_view repository, const digest& what,
-                                                  registry_buffers& buffers);
+                                                  registry_buffers& buffers, const sending& when = {});
 
     /// `delete_manifest` for manifests of one repository, asked for together on one connection (RFC 9112 section
     /// 9.3.2). Nothing is repeated: whether one that is not settled then was deleted is for the caller to find out.

@@ -307,6 +307,19 @@ BOOST_AUTO_TEST_CASE(it_is_one_json_document_with_a_step_a_line)
     BOOST_TEST((parse(boost::json::serialize(value)).value() == full_plan()), "another layout is read too");
 }
 
+BOOST_AUTO_TEST_CASE(steps_that_were_put_together_are_sorted_by_repository)
+{
+    plan p = full_plan();
+    p.steps[0].repository = "b";
+    p.steps[1].repository = "a";
+    p.steps[2].repository = "b";
+    const plan read = parse(json_of(p)).value();
+    BOOST_TEST_REQUIRE(read.steps.size() == 3U);
+    BOOST_TEST((read.steps[0] == p.steps[1]));
+    BOOST_TEST((read.steps[1] == p.steps[0]));
+    BOOST_TEST((read.steps[2] == p.steps[2]));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_is_replaced_whole)
 {
     const temp_dir folder;

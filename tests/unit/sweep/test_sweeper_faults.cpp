@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <sqlite3.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -48,6 +49,18 @@ std::size_t count(const sweeping& s, std::int64_t run, journal_state state)
     for (const auto& entry : s.entries(run))
         n += entry.state == state ? 1U : 0U;
     return n;
+}
+
+// Lets the journal have other bytes for an entry.
+void spoil_manifest(const sweeping& s, std::int64_t entry)
+{
+    sqlite3* db = nullptr;
+    const auto file = (s.folder / "journal").string();
+    BOOST_TEST_REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
+    const auto sql = "UPDATE manifest SET bytes = x'7b7d' WHERE id = (SELECT manifest_id FROM entry WHERE id = " +
+                     std::to_string(entry) + ")";
+    BOOST_TEST(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
 }
 
 } // namespace
@@ -191,6 +204,43 @@ BOOST_AUTO_TEST_CASE(deletes_without_an_answer_among_others_are_looked_up)
         BOOST_TEST(entry.message.empty() == (entry.digest != what.steps[2].id), entry.message);
     BOOST_TEST(s.restore(report.run).manifests == 8U);
     BOOST_TEST((s.registry.snapshot() == before));
+}
+
+// What was sent and cannot be checked again may be carried out late: the next run sees what became of it.
+BOOST_AUTO_TEST_CASE(deletes_without_an_answer_that_cannot_be_checked_again_stay_open)
+{
+    sweeping s;
+    const plan what = s.fill("a", 8);
+    auto lost = fake_action::reset_after(0);
+    lost.effect = false;
+    s.registry.add_rule(rule_for("DELETE", "", lost, 2, 1));
+    s.registry.add_rule(rule_for("GET", "/tags/list", fake_action::answer(500), 1));
+    auto how = s.options();
+    how.pipeline = 8;
+    const auto report = s.sweep(what, how).value();
+    BOOST_TEST(report.removed == 2U);
+    BOOST_TEST(report.failed.size() == 6U);
+    BOOST_TEST(count(s, report.run, journal_state::intended) == 6U);
+    s.registry.clear_rules();
+    for (std::size_t i = 2; i != 8; ++i) // late
+        s.registry.store().remove_manifest("a", what.steps[i].id.to_string());
+    BOOST_TEST(s.restore(report.run).manifests == 8U);
+    BOOST_TEST(s.registry.snapshot().at("a").size() == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_with_another_content_puts_nothing_back)
+{
+    sweeping s;
+    const plan what = s.fill("a", 2);
+    const auto run = s.sweep(what).value().run;
+    for (const auto& entry : s.entries(run))
+        if (entry.digest == what.steps[0].id)
+            spoil_manifest(s, entry.id);
+    const auto back = s.restore(run);
+    BOOST_TEST(back.manifests == 1U);
+    BOOST_TEST_REQUIRE(back.failed.size() == 1U);
+    BOOST_TEST(mentions(back.failed[0].why, "something else"));
+    BOOST_TEST(s.registry.snapshot().at("a").size() == 1U);
 }
 
 // The delete is carried out and its answer lost; the repetition is refused.

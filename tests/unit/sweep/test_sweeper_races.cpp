@@ -129,6 +129,24 @@ BOOST_AUTO_TEST_CASE(what_waits_long_for_its_turn_is_checked_again)
         BOOST_TEST((entry.state == journal_state::done || entry.state == journal_state::failed));
 }
 
+// The registry lets the delete wait for longer than its check is good for, and somebody begins to use the manifest.
+BOOST_AUTO_TEST_CASE(what_the_registry_lets_wait_is_checked_again)
+{
+    change c{"DELETE", "/manifests/"};
+    sweeping s(with(c));
+    const plan what = s.fill("a", 1);
+    c.apply = [&] { s.registry.tag("a", "release", what.steps[0].id.to_string()); };
+    s.registry.add_rule(rule_for("DELETE", "", fake_action::answer(429, {{"Retry-After", "1"}}), 0, 1));
+    auto how = s.options();
+    how.check_again = std::chrono::milliseconds(100);
+    const auto report = s.sweep(what, how).value();
+    BOOST_TEST(report.removed == 0U);
+    BOOST_TEST_REQUIRE(report.dropped.size() == 1U);
+    BOOST_TEST(mentions(report.dropped[0].why, "release"));
+    BOOST_TEST(s.deletes() == 1U);
+    BOOST_TEST(s.registry.snapshot().at("a").size() == 2U);
+}
+
 // Deletes are sent together, the connection breaks at the third, and somebody begins to use what is left.
 BOOST_AUTO_TEST_CASE(what_got_no_answer_with_others_is_looked_at_again)
 {
