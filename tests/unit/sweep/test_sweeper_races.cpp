@@ -136,9 +136,9 @@ BOOST_AUTO_TEST_CASE(what_the_registry_lets_wait_is_checked_again)
     sweeping s(with(c));
     const plan what = s.fill("a", 1);
     c.apply = [&] { s.registry.tag("a", "release", what.steps[0].id.to_string()); };
-    s.registry.add_rule(rule_for("DELETE", "", fake_action::answer(429, {{"Retry-After", "1"}}), 0, 1));
+    s.registry.add_rule(rule_for("DELETE", "", fake_action::answer(429, {{"Retry-After", "3"}}), 0, 1));
     auto how = s.options();
-    how.check_again = std::chrono::milliseconds(100);
+    how.check_again = std::chrono::milliseconds(100); // or twenty times what the check took
     const auto report = s.sweep(what, how).value();
     BOOST_TEST(report.removed == 0U);
     BOOST_TEST_REQUIRE(report.dropped.size() == 1U);
