@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +18,13 @@ namespace regsweep::test {
 
 /// Repository → tag → digest: what a registry holds, and docker-registry-util's cache as well.
 using content = std::map<std::string, std::map<std::string, std::string>>;
+
+/// Of the environment, such as one with a sanitizer; else the one that was built with the tests.
+inline std::string program_under_test()
+{
+    const char* other = std::getenv("REGSWEEP_PROGRAM");
+    return other ? other : REGSWEEP_PROGRAM;
+}
 
 /// A home of its own, in which the built program runs: nothing of the caller's settings or caches is seen.
 class sandbox
@@ -30,7 +38,7 @@ public:
     process_options command(const std::vector<std::string>& args, const variables& env = {}) const
     {
         process_options options;
-        options.args = {REGSWEEP_PROGRAM};
+        options.args = {program_under_test()};
         options.args.insert(options.args.end(), args.begin(), args.end());
         options.env = env;
         options.env.emplace("HOME", folder_.path().string());

@@ -41,7 +41,7 @@ public:
     explicit shell(std::string registry) : registry_(std::move(registry))
     {
         fs::create_directory(home_.file("bin"));
-        fs::create_symlink(REGSWEEP_PROGRAM, home_.file("bin") / "regsweep");
+        fs::create_symlink(program_under_test(), home_.file("bin") / "regsweep");
     }
 
     fs::path file(std::string_view name) const { return home_.file(name); }
@@ -331,7 +331,7 @@ BOOST_AUTO_TEST_CASE(every_command_line_of_the_documents_is_understood)
     // In a shell that finds nothing but this, so that no other command of a line is carried out.
     const sandbox home;
     fs::create_directory(home.file("bin"));
-    write_file(home.file("bin/regsweep"), "#!/bin/sh\n\"" REGSWEEP_PROGRAM "\" __parse \"$@\" >>" +
+    write_file(home.file("bin/regsweep"), "#!/bin/sh\n\"" + program_under_test() + "\" __parse \"$@\" >>" +
                                               home.file("out").string() + " 2>>" + home.file("refused").string() +
                                               "\necho \"$*\" >>" + home.file("seen").string() + "\n");
     fs::permissions(home.file("bin/regsweep"), fs::perms::owner_all);

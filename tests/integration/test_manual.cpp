@@ -79,7 +79,7 @@ struct shells
     /// What bash offers for the last of these words, cut as bash cuts them.
     std::set<std::string> bash(const std::vector<std::string>& words, const std::string& registry_variable = {}) const
     {
-        std::string script = "source ./bash; COMP_WORDS=(" REGSWEEP_PROGRAM;
+        std::string script = "source ./bash; COMP_WORDS=(" + program_under_test();
         for (const auto& word : words)
             script += " '" + word + "'";
         script += "); COMP_CWORD=" + std::to_string(words.size()) +
@@ -98,7 +98,8 @@ struct shells
     {
         std::string script = "compdef() { }; _files() { print files }; compset() { }\n"
                              "compadd() { print -l -- \"${(P@)argv[-1]}\" }\n"
-                             "source ./zsh; words=(" REGSWEEP_PROGRAM;
+                             "source ./zsh; words=(" +
+                             program_under_test();
         for (const auto& word : words)
             script += " '" + word + "'";
         script += "); CURRENT=" + std::to_string(words.size() + 1) + "; PREFIX='" + words.back() + "'; _regsweep";
@@ -110,7 +111,7 @@ struct shells
     {
         return offered(
             {"fish", "--no-config", "-c",
-             "source ./fish; complete -C '" REGSWEEP_PROGRAM " " + line + "' | string replace -r '\\t.*' ''"});
+             "source ./fish; complete -C '" + program_under_test() + " " + line + "' | string replace -r '\\t.*' ''"});
     }
 
     std::set<std::string> offered(const std::vector<std::string>& shell) const

@@ -173,7 +173,7 @@ BOOST_FIXTURE_TEST_CASE(the_commands_of_the_schedules_run, quiet_registry)
                                          (root / "examples" / "policies" / "branches.yml").string());
             command = std::regex_replace(command, std::regex("(/[a-z-]+)+/([a-z-]+[.](lock|prom|txt))"), folder + "$2");
             auto shell = home.command({}, {{"REGISTRY", registry.address()}});
-            shell.args = {"sh", "-c", std::string(REGSWEEP_PROGRAM) + " " + command};
+            shell.args = {"sh", "-c", program_under_test() + " " + command};
             const auto done = run(shell);
             BOOST_TEST(done.exit_code == 0, file << ": " << shell.args.back() << ": " << done.err);
         }
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(systemd_takes_the_units)
     std::vector<std::string> args{"systemd-analyze", "verify", "--man=no"};
     for (const std::string name : {"regsweep-prune.service", "regsweep-prune.timer"}) {
         const auto text =
-            std::regex_replace(read_file(schedule / name), std::regex("/usr/bin/regsweep"), REGSWEEP_PROGRAM);
+            std::regex_replace(read_file(schedule / name), std::regex("/usr/bin/regsweep"), program_under_test());
         write_file(home.file(name), text);
         args.push_back(home.file(name).string());
     }

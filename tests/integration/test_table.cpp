@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_load_is_shown_by_operations)
 BOOST_AUTO_TEST_CASE(lines_are_cut_on_a_terminal_only)
 {
     const std::string command =
-        std::string(REGSWEEP_PROGRAM) + " -reg " + registry.address() + " list-tag-names --output table 2>/dev/null";
+        program_under_test() + " -reg " + registry.address() + " list-tag-names --output table 2>/dev/null";
     auto on_terminal = this->command({});
     on_terminal.args = {"script", "-qec", "stty cols 30; " + command, "/dev/null"};
     const auto cut = lines(regsweep::test::run(on_terminal).out);
