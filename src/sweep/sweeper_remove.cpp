@@ -119,7 +119,8 @@ awaitable<std::optional<lease_pool::lease>> sweeper::impl::ready_to_delete(std::
 // How many deletes to send together. Where they have a rate, or are timed, each has its own moment.
 std::size_t sweeper::impl::deletes_together() const noexcept
 {
-    return deletes.limited() || options.on_delete ? 1 : pipeline.depth(requests_at_once());
+    const bool own_moment = deletes.limited() || options.http.rate != 0 || options.on_delete;
+    return own_moment ? 1 : pipeline.depth(requests_at_once());
 }
 
 awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
