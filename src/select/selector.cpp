@@ -319,8 +319,10 @@ private:
         while (!left.empty()) {
             const auto share = left.first(first_repository(left).size());
             left = left.subspan(share.size());
-            if (speaks_against(r, share))
+            if (speaks_against(r, share)) {
+                protect_excluded(uses); // tags may be taken away alone all the same
                 return;
+            }
             if (!options_.match_all_tags)
                 break;
         }
@@ -366,10 +368,12 @@ private:
     /// Marks excluded tags in the repositories that the decision did not look at.
     void protect_excluded(std::span<tag_use> left)
     {
+        if (out_->exclusions.empty())
+            return;
         while (!left.empty()) {
             const auto share = left.first(first_repository(left).size());
             left = left.subspan(share.size());
-            if (std::ranges::any_of(share, &tag_use::selected))
+            if (is_active(share))
                 exclude(share);
         }
     }

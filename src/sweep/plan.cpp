@@ -26,7 +26,7 @@ bool wanted(const decision& d, share uses, bool untag) noexcept
     if (!untag)
         return deletes(d, uses);
     return d.why() != reason::excluded && std::ranges::any_of(uses, &tag_use::selected) &&
-           std::ranges::none_of(uses, &tag_use::excluded);
+           std::ranges::none_of(d.uses(), &tag_use::excluded);
 }
 
 std::vector<candidate> candidates(const selection& from, bool untag)

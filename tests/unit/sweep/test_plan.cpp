@@ -187,6 +187,21 @@ BOOST_AUTO_TEST_CASE(untagging_leaves_excluded_digests_alone)
     BOOST_TEST(short_texts(p) == strings{"delete a y 2"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(untagging_leaves_excluded_digests_alone_whatever_else_uses_them)
+{
+    const selection_options some{.repositories = {"b"}, .regexes = {"[0-9]|keep"}, .exclude = {"keep"}};
+    for (const auto* const text : {"b:1=x b:keep=x b:other=x b:2=y b:z=y", "a:1=x b:keep=x b:1=x b:2=y a:2=y",
+                                   "b:keep=x b:1=x c:1=x b:2=y c:2=y"}) {
+        for (const bool raise : {false, true}) {
+            auto asked = some;
+            asked.raise_intersecting_repo = raise;
+            const plan p = plan_of(text, asked, {.untag = true});
+            BOOST_TEST(p.steps.size() == 1u, text);
+            BOOST_TEST((p.steps.at(0).id == d_of("y")), text);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(many_remaining_tags_are_cut_and_counted)
 {
     std::string text = "a:1=x";
@@ -530,6 +545,19 @@ BOOST_AUTO_TEST_CASE(children_of_an_index_that_is_gone_may_go)
     const std::vector<plan_step> steps{removal("outer", {"1"}, {"leaf"}), removal("leaf", {})};
     BOOST_TEST(verify(steps, live_of({})).at(1).go());
     BOOST_TEST(!verify(steps, live_of({}, {{"outer", {"leaf"}}})).at(1).go());
+}
+
+BOOST_AUTO_TEST_CASE(an_index_that_is_there_after_its_step_has_ended_keeps_its_children)
+{
+    const std::vector<plan_step> steps{removal("outer", {"1"}, {"leaf"}), removal("leaf", {})};
+    const auto live = live_of({{"1", "outer"}}, {{"outer", {"leaf"}}});
+    for (const step_end end : {step_end::taken, step_end::stayed})
+        BOOST_TEST((verify(steps, live, std::vector{end, step_end::open}).at(1).what == verdict::child_of_index));
+    BOOST_TEST(verify(steps, live, std::vector(2, step_end::open)).at(1).go());
+    BOOST_TEST(verify(steps, live_of({}), std::vector{step_end::taken, step_end::open}).at(1).go());
+    const std::vector<plan_step> untagged{removal("outer", {}, {"leaf"}), removal("leaf", {})};
+    BOOST_TEST(verify(untagged, live_of({}), std::vector{step_end::taken, step_end::open}).at(1).go());
+    BOOST_TEST(!verify(untagged, live_of({}), std::vector{step_end::stayed, step_end::open}).at(1).go());
 }
 
 BOOST_AUTO_TEST_CASE(an_untagged_index_keeps_its_children)
