@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 
 namespace regsweep {
@@ -80,11 +81,12 @@ std::string digest::to_string() const
     static constexpr char hex[] = "0123456789abcdef";
     if (empty())
         return {};
-    std::string out = how() == algorithm::sha512 ? "sha512:" : "sha256:";
-    out.reserve(7 + 2 * std::size_t{size_});
+    const std::string_view prefix = how() == algorithm::sha512 ? "sha512:" : "sha256:";
+    std::string out(prefix.size() + 2 * std::size_t{size_}, '\0');
+    char* to = std::ranges::copy(prefix, out.data()).out;
     for (const unsigned char b : bytes()) {
-        out += hex[b >> 4];
-        out += hex[b & 15];
+        *to++ = hex[b >> 4];
+        *to++ = hex[b & 15];
     }
     return out;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace regsweep {
 namespace {
@@ -15,30 +16,44 @@ public:
         for (std::size_t t = 0; t != of.tags.size(); ++t)
             if (decided.tags[t].fate != tag_fate::keep)
                 going_.push_back(t);
-        std::ranges::sort(going_, {}, [&](std::size_t t) { return std::pair(of.tags[t].manifest, of.tags[t].name); });
+        std::ranges::sort(going_, {}, [&](std::size_t t) { return std::tie(of.tags[t].manifest, of.tags[t].name); });
     }
 
     std::vector<plan_step> make()
     {
-        std::vector<plan_step> steps;
+        std::vector<what_goes> all;
         auto next = going_.begin();
         for (std::uint32_t m = 0; m != of_.manifests.size(); ++m) {
             const auto begin = next;
             next = std::find_if(begin, going_.end(), [&](std::size_t t) { return of_.tags[t].manifest != m; });
             if (!decided_.manifests[m].stays)
-                steps.push_back(removal(m, {begin, next}));
+                all.push_back({m, {begin, next}});
             else
                 for (auto t = begin; t != next; ++t)
-                    steps.push_back(untag(m, *t));
+                    all.push_back({m, {t, t + 1}});
         }
-        std::ranges::stable_sort(steps, [](const plan_step& a, const plan_step& b) {
-            return a.tags.empty() != b.tags.empty() ? b.tags.empty() : a.tags < b.tags;
+        const auto name = [this](std::size_t t) -> const std::string& { return of_.tags[t].name; };
+        std::ranges::stable_sort(all, [&](const what_goes& a, const what_goes& b) {
+            return a.tags.empty() != b.tags.empty()
+                       ? b.tags.empty()
+                       : std::ranges::lexicographical_compare(a.tags, b.tags, {}, name, name);
         });
+        std::vector<plan_step> steps;
+        steps.reserve(all.size());
+        for (const what_goes& one : all)
+            steps.push_back(decided_.manifests[one.manifest].stays ? untag(one.manifest, one.tags.front())
+                                                                   : removal(one.manifest, one.tags));
         order_for_delete(steps);
         return steps;
     }
 
 private:
+    struct what_goes // in one step
+    {
+        std::uint32_t manifest;
+        std::span<const std::size_t> tags;
+    };
+
     plan_step common(std::uint32_t m) const
     {
         plan_step step;
