@@ -67,6 +67,15 @@ void index_follower::work()
     }
 }
 
+// A tag that the index does not have stays unknown.
+result<void> index_follower::move(const index_change& what)
+{
+    const auto there = known_->find(what.repository, what.tag);
+    if (!there)
+        return there.error();
+    return *there ? known_->put_tag(what.repository, what.tag, what.digest, what.type) : result<void>();
+}
+
 result<void> index_follower::write(const std::vector<index_change>& changes)
 {
     auto done = known_->begin();
@@ -76,6 +85,8 @@ result<void> index_follower::write(const std::vector<index_change>& changes)
     for (const auto& c : changes) {
         if (c.what == index_change::kind::remove_digest)
             digests[c.repository].push_back(c.digest);
+        else if (c.what == index_change::kind::move_tag)
+            done = move(c);
         else
             done = known_->remove_tag(c.repository, c.tag);
         if (!done)

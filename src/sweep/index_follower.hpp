@@ -15,11 +15,12 @@ namespace regsweep {
 /// How the index follows what became of a step.
 struct index_change
 {
-    enum class kind : std::uint8_t { none, remove_digest, remove_tag };
+    enum class kind : std::uint8_t { none, remove_digest, remove_tag, move_tag };
     kind what = kind::none;
-    std::string repository;
-    regsweep::digest digest; ///< for `remove_digest`
-    std::string tag;         ///< for `remove_tag`
+    std::string repository{};
+    regsweep::digest digest{};             ///< for all but `remove_tag`
+    std::string tag{};                     ///< for all but `remove_digest`
+    media_type type = media_type::unknown; ///< for `move_tag`
 };
 
 /// Lets the index follow, on a thread of its own: each group of changes waits for the disk several times, and nothing
@@ -39,6 +40,7 @@ public:
 
 private:
     void work();
+    result<void> move(const index_change& what);
     result<void> write(const std::vector<index_change>& changes);
 
     index* known_;

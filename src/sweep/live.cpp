@@ -14,15 +14,16 @@ using http::awaitable;
 
 constexpr std::size_t tags_at_once = 1024; // resolved before it is asked again how many requests there may be
 
-awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& leases, unsigned page_size,
-                                       const std::string& repository)
+} // namespace
+
+awaitable<result<name_list>> list_tags(registry_client& registry, const std::string& repository, unsigned page_size,
+                                       registry_buffers& buffers)
 {
     name_list all;
     page_guard guard;
     std::string target = registry.tags_target(repository, page_size);
     while (!target.empty()) {
-        auto lease = co_await leases.get();
-        auto page = co_await registry.tags(repository, target, lease.buffers());
+        auto page = co_await registry.tags(repository, target, buffers);
         if (!page)
             co_return page.error();
         if (!*page && all.empty())
@@ -39,6 +40,8 @@ awaitable<result<name_list>> read_tags(registry_client& registry, lease_pool& le
     }
     co_return all;
 }
+
+namespace {
 
 bool may_be_index(media_type type) noexcept
 {
@@ -121,7 +124,9 @@ awaitable<result<live_state>> read_live(live_reading how, std::string repository
     registry_client& registry = *how.registry;
     lease_pool& leases = *how.leases;
     pipelining& pipeline = *how.pipeline;
-    auto tags = co_await read_tags(registry, leases, how.page_size, repository);
+    std::optional<lease_pool::lease> alone(co_await leases.get());
+    const auto tags = co_await list_tags(registry, repository, how.page_size, alone->buffers());
+    alone.reset();
     if (!tags)
         co_return tags.error();
     live_state live;

@@ -128,6 +128,10 @@ struct live_reading
     std::function<std::size_t()> at_once; ///< asked now and again how many requests there may be
 };
 
+/// Every tag that a repository lists now; none for an unknown repository.
+http::awaitable<result<name_list>> list_tags(registry_client& registry, const std::string& repository,
+                                             unsigned page_size, registry_buffers& buffers);
+
 /// Reads what a repository holds now: every tag with its digest, and every index manifest that a tag or step names
 /// with the manifests it lists, nested ones too. An unknown repository is an empty one. Fails if anything cannot be
 /// read, since what is not known cannot be protected. The manifests of the steps' tags are put on the shelf, if there

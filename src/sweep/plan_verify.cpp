@@ -12,7 +12,8 @@ constexpr std::size_t most_names = 20;
 class verifier
 {
 public:
-    verifier(std::span<const plan_step> steps, const live_repository& live) : steps_(steps), live_(live)
+    verifier(std::span<const plan_step> steps, const live_repository& live, std::span<const step_end> ends)
+        : steps_(steps), live_(live), ends_(ends)
     {
         for (const auto& [tag, d] : live.tags)
             users_[d].push_back(tag);
@@ -96,12 +97,16 @@ private:
         }
         for (const auto& [id, children] : live_.indexes) {
             const auto own = removals.find(id);
-            families_.push_back({id, children, own == removals.end() ? std::nullopt : std::optional(own->second)});
+            const bool may_go = own != removals.end() && end_of(own->second) == step_end::open;
+            families_.push_back({id, children, may_go ? std::optional(own->second) : std::nullopt});
         }
         for (std::size_t i = 0; i != steps_.size(); ++i) {
             // Of an index that is gone the registry knows better than the plan whether it still is there.
-            if (steps_[i].kind == step_kind::remove && verdicts_[i].what != verdict::gone)
-                families_.push_back({steps_[i].id, steps_[i].children, i});
+            if (steps_[i].kind != step_kind::remove || verdicts_[i].what == verdict::gone ||
+                end_of(i) == step_end::taken)
+                continue;
+            const bool may_go = end_of(i) == step_end::open;
+            families_.push_back({steps_[i].id, steps_[i].children, may_go ? std::optional(i) : std::nullopt});
         }
         for (std::size_t i = 0; i != steps_.size(); ++i) {
             if (steps_[i].kind == step_kind::untag && !steps_[i].children.empty())
@@ -130,8 +135,11 @@ private:
         return changed;
     }
 
+    step_end end_of(std::size_t step) const { return ends_.empty() ? step_end::open : ends_[step]; }
+
     std::span<const plan_step> steps_;
     const live_repository& live_;
+    std::span<const step_end> ends_;
     std::unordered_map<digest, std::vector<std::string_view>> users_;
     std::vector<step_verdict> verdicts_;
     std::vector<family> families_;
@@ -156,7 +164,7 @@ std::string step_verdict::text() const
     const std::string elsewhere =
         list_names(moved_tags, [](const moved_tag& tag) { return printable(tag.tag) + " to " + tag.now.to_string(); });
     switch (what) {
-    case verdict::go_ahead: return elsewhere.empty() ? "" : "goes ahead; tags have moved and stay: " + elsewhere;
+    case verdict::go_ahead: return elsewhere.empty() ? "" : "tags have moved: " + elsewhere;
     case verdict::outside_tag:
         return "kept, tags outside of the plan use it now: " +
                list_names(outside_tags, [](const std::string& tag) { return printable(tag); });
@@ -167,9 +175,10 @@ std::string step_verdict::text() const
     return "";
 }
 
-std::vector<step_verdict> verify(std::span<const plan_step> steps, const live_repository& live)
+std::vector<step_verdict> verify(std::span<const plan_step> steps, const live_repository& live,
+                                 std::span<const step_end> ends)
 {
-    return verifier(steps, live).run();
+    return verifier(steps, live, ends).run();
 }
 
 } // namespace regsweep

@@ -39,9 +39,9 @@ void note_children(repository_sweep& home)
     }
 }
 
-bool is_untag(const work_item* item)
+bool is_untag(const plan_step* step)
 {
-    return item->step->kind == step_kind::untag;
+    return step->kind == step_kind::untag;
 }
 
 // The steps in the order of `order_for_delete`, parted so that no manifest is in the same part as an index that lists
@@ -109,6 +109,7 @@ void sweeper::impl::done(const work_item& item, journal_state state, std::string
     change.repository = step.repository;
     change.digest = step.id;
     const bool took = state == journal_state::done || state == journal_state::gone;
+    item.home->end_of(step) = took ? step_end::taken : step_end::stayed;
     if (took && step.kind == step_kind::remove) {
         change.what = index_change::kind::remove_digest;
         if (!item.home->children_of(step).empty())
@@ -148,6 +149,7 @@ void sweeper::impl::count_failure(const work_item& item, std::string message)
 // What became of it is not known: its entry stays as it is, for the next run to look up.
 void sweeper::impl::leave_open(const work_item& item, std::string why)
 {
+    item.home->end_of(*item.step) = step_end::stayed;
     count_failure(item, std::move(why) + "; the next run or restore looks up what became of it");
     step_over();
 }
@@ -156,7 +158,7 @@ void sweeper::impl::leave_open(const work_item& item, std::string why)
 void sweeper::impl::leave_alone(const work_item& item, std::string why)
 {
     settle_unsent(item, why);
-    drop(*item.step, std::move(why));
+    drop(*item.home, *item.step, std::move(why));
 }
 
 void sweeper::impl::not_attempted(const work_item& item)
@@ -171,8 +173,9 @@ void sweeper::impl::settle_unsent(const work_item& item, std::string why)
         log->settle({item.entry, journal_state::failed, std::move(why)}, {});
 }
 
-void sweeper::impl::drop(const plan_step& step, std::string why)
+void sweeper::impl::drop(repository_sweep& home, const plan_step& step, std::string why)
 {
+    home.end_of(step) = step_end::stayed;
     report.dropped.push_back({step.repository, step.id, step.tags, std::move(why)});
     step_over();
 }
@@ -209,7 +212,7 @@ awaitable<result<void>> sweeper::impl::check(repository_sweep& home)
     home.live = *std::move(read);
     home.read_at = begin;
     home.read_for = http::clock::now() - begin;
-    home.verdicts = regsweep::verify(home.steps, home.live);
+    home.verdicts = regsweep::verify(home.steps, home.live, home.ends);
     home.tags_of.clear();
     for (const auto& [tag, id] : home.live.tags)
         home.tags_of[id].push_back(tag);
@@ -230,13 +233,27 @@ std::vector<const plan_step*> sweeper::impl::judge(repository_sweep& home)
         if (said.what == verdict::gone)
             done({&step, &home}, journal_state::gone);
         else if (!said.go())
-            drop(step, said.text());
+            drop(home, step, said.text());
         else
             going.push_back(&step);
-        if (said.go() && !said.moved_tags.empty())
-            report.dropped.push_back({step.repository, step.id, {}, said.text()});
+        note_moved(home, step, said);
     }
     return going;
+}
+
+// Names the tags that do not go with a step that goes ahead, and tells the index where they all are now.
+void sweeper::impl::note_moved(const repository_sweep& home, const plan_step& step, const step_verdict& said)
+{
+    std::vector<std::string> names;
+    for (const moved_tag& moved : said.moved_tags) {
+        names.push_back(moved.tag);
+        const auto type = home.live.types.find(moved.now);
+        index_change change{index_change::kind::move_tag, step.repository, moved.now, moved.tag};
+        change.type = type == home.live.types.end() ? media_type::unknown : type->second;
+        log->settle({}, std::move(change));
+    }
+    if (said.go() && !names.empty())
+        report.dropped.push_back({step.repository, step.id, std::move(names), said.text()});
 }
 
 awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps, permit& turn)
@@ -257,13 +274,19 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
     }
     turn.give_back();
     note_children(home);
-    const auto going = judge(home);
+    auto going = judge(home);
+    // While a tag is being pushed, docker-registry 2.x breaks off in the middle of a delete in the same repository.
+    const auto removals = std::ranges::stable_partition(going, is_untag);
+    co_await carry_out(std::span(going.begin(), removals.begin()), home);
+    if (stopping())
+        co_return;
+    going.erase(going.begin(), removals.begin());
     std::unordered_set<digest> kept; // listed by an index that is still there
     for (auto& part : generations(home, going)) {
         std::vector<const plan_step*> mine;
         for (const plan_step* step : part) {
             if (step->kind == step_kind::remove && kept.contains(step->id))
-                drop(*step, "an index that lists it could not be deleted");
+                drop(home, *step, "an index that lists it could not be deleted");
             else
                 mine.push_back(step);
         }
@@ -289,7 +312,7 @@ awaitable<void> sweeper::impl::carry_out(std::span<const plan_step* const> steps
     co_await for_each_parallel(groups, groups_at_once, one_group);
 }
 
-// Fetches, journals, deletes.
+// Fetches, journals, deletes. The steps are of one kind.
 awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const> steps, repository_sweep& home)
 {
     if (stopping())
@@ -323,15 +346,16 @@ awaitable<void> sweeper::impl::carry_out_group(std::span<const plan_step* const>
         co_return fail_for_good(entries.error());
     for (std::size_t i = 0; i != ready.size(); ++i)
         ready[i]->entry = (*entries)[i];
-    const auto removals = std::span(std::stable_partition(ready.begin(), ready.end(), is_untag), ready.end());
-    auto untag_one = [&](std::size_t i) -> awaitable<void> { co_await untag(*ready[i]); };
-    co_await for_each_parallel(ready.size() - removals.size(), share(), untag_one);
-    const std::size_t depth = deletes_together();
-    auto remove_some = [&](std::size_t chunk) -> awaitable<void> {
-        const std::size_t begin = chunk * depth;
-        co_await remove(removals.subspan(begin, std::min(depth, removals.size() - begin)));
+    const bool untags = is_untag(steps.front());
+    const std::size_t depth = untags ? 1 : deletes_together();
+    auto some = [&](std::size_t chunk) -> awaitable<void> {
+        const auto mine = std::span(ready).subspan(chunk * depth, std::min(depth, ready.size() - chunk * depth));
+        if (untags)
+            co_await untag(*mine.front());
+        else
+            co_await remove(mine);
     };
-    co_await for_each_parallel((removals.size() + depth - 1) / depth, share() / depth, remove_some);
+    co_await for_each_parallel((ready.size() + depth - 1) / depth, share() / depth, some);
 }
 
 // Reads what the journal keeps of a step.
@@ -377,7 +401,7 @@ journal_intent sweeper::impl::intent_of(work_item& item) const
     intent.media_type = item.content->content_type;
     if (item.step->kind == step_kind::remove) {
         intent.tags = item.tags;
-        intent.manifest = std::move(item.content->body);
+        intent.manifest = item.content->body;
         return intent;
     }
     intent.kind = journal_kind::untag;

@@ -16,9 +16,12 @@ namespace regsweep {
 /// What the steps of one repository share while they are carried out.
 struct repository_sweep
 {
-    repository_sweep(std::span<const plan_step> all, std::size_t& shelf_room) : steps(all), shelf(shelf_room) {}
+    repository_sweep(std::span<const plan_step> all, std::size_t& shelf_room)
+        : steps(all), ends(all.size()), shelf(shelf_room)
+    {}
 
     std::span<const plan_step> steps;
+    std::vector<step_end> ends; // one a step
     // What the last look at the registry has found; nothing without verification.
     bool checked = false;
     live_state live;
@@ -28,14 +31,14 @@ struct repository_sweep
     http::clock::time_point read_at{};
     http::clock::duration read_for{};
     semaphore reading{1};
+    semaphore untagging{1};
     // Indexes that are to be deleted, with what they list; and those that are gone.
     std::unordered_map<digest, std::vector<digest>> children;
     std::unordered_set<digest> went;
 
-    const step_verdict& verdict_of(const plan_step& step) const
-    {
-        return verdicts[static_cast<std::size_t>(&step - steps.data())];
-    }
+    std::size_t place_of(const plan_step& step) const { return static_cast<std::size_t>(&step - steps.data()); }
+    const step_verdict& verdict_of(const plan_step& step) const { return verdicts[place_of(step)]; }
+    step_end& end_of(const plan_step& step) { return ends[place_of(step)]; }
     std::span<const digest> children_of(const plan_step& step) const
     {
         const auto found = step.kind == step_kind::remove ? children.find(step.id) : children.end();
@@ -55,6 +58,7 @@ struct work_item
     std::int64_t entry = 0;
     bool ready = false;
     std::optional<http::clock::time_point> unanswered_at{}; // its delete was sent, and its answer lost
+    unsigned put_back = 0;                                  // how often, since its tags were left behind
 };
 
 /// Whether a request that failed with this may have been carried out all the same: anything but a refusal.
@@ -87,6 +91,7 @@ struct sweeper::impl
     http::awaitable<void> sweep_repository(std::span<const plan_step> steps, permit& turn);
     http::awaitable<result<void>> check(repository_sweep& home);
     std::vector<const plan_step*> judge(repository_sweep& home);
+    void note_moved(const repository_sweep& home, const plan_step& step, const step_verdict& said);
     http::awaitable<void> carry_out(std::span<const plan_step* const> steps, repository_sweep& home);
     http::awaitable<void> carry_out_group(std::span<const plan_step* const> steps, repository_sweep& home);
     http::awaitable<void> prepare(work_item& item);
@@ -98,7 +103,7 @@ struct sweeper::impl
     void leave_alone(const work_item& item, std::string why);
     void not_attempted(const work_item& item);
     void settle_unsent(const work_item& item, std::string why);
-    void drop(const plan_step& step, std::string why);
+    void drop(repository_sweep& home, const plan_step& step, std::string why);
     // A repository's share of the requests that may be in flight, and one that waits to take the place of an answered
     // one.
     std::size_t share() const noexcept { return options.concurrency / std::max<std::size_t>(active, 1) + 1; }
@@ -120,8 +125,12 @@ struct sweeper::impl
     http::awaitable<void> remove(std::span<work_item* const> items);
     http::awaitable<void> remove_alone(work_item& item);
     http::awaitable<bool> was_carried_out(work_item& item, http::clock::time_point at);
-    http::awaitable<void> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
-    http::awaitable<void> remove_failed(work_item& item, error why, registry_buffers& buffers);
+    http::awaitable<bool> conclude(work_item& item, result<bool> deleted, registry_buffers& buffers);
+    http::awaitable<bool> remove_failed(work_item& item, error why, registry_buffers& buffers);
+    http::awaitable<bool> settle_gone(work_item& item, journal_state state, std::string message,
+                                      registry_buffers& buffers);
+    http::awaitable<result<std::vector<std::string>>>
+    tags_left_behind(const std::string& repository, std::vector<std::string> tags, registry_buffers& buffers);
 
     // sweeper_untag.cpp
     http::awaitable<void> untag(work_item& item);
@@ -132,7 +141,7 @@ struct sweeper::impl
     http::awaitable<void> put_back_whole(work_item& item, std::int64_t whole, registry_buffers& buffers);
     http::awaitable<void> untag_by_placeholder(work_item& item, registry_buffers& buffers);
     http::awaitable<bool> put_placeholder(work_item& item, registry_buffers& buffers);
-    http::awaitable<void> take_placeholder_back(work_item& item, error why, registry_buffers& buffers);
+    http::awaitable<bool> take_placeholder_back(work_item& item, error why, bool last, registry_buffers& buffers);
     http::awaitable<bool> deletion_enabled(const std::string& repository, registry_buffers& buffers);
 
     // sweeper_restore.cpp

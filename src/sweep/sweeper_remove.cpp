@@ -9,6 +9,7 @@ namespace {
 using http::awaitable;
 
 constexpr int check_share = 20; // checking again may take no more than a twentieth of the time
+constexpr std::chrono::milliseconds settling_time{500};
 
 } // namespace
 
@@ -142,7 +143,7 @@ awaitable<void> sweeper::impl::remove(std::span<work_item* const> items)
             pipeline.answered(http::clock::now(), static_cast<unsigned>(wanted.size()));
         for (std::size_t i = 0; i != wanted.size(); ++i)
             if (wanted[i].settled)
-                co_await conclude(*going[i], wanted[i].found, lease->buffers());
+                wanted[i].settled = co_await conclude(*going[i], wanted[i].found, lease->buffers());
     }
     const auto over_at = http::clock::now();
     for (std::size_t i = 0; i != wanted.size(); ++i) {
@@ -176,7 +177,10 @@ awaitable<void> sweeper::impl::remove_alone(work_item& item)
         others = steps_done;
         if (deleted || !deleted.error().is(errc::expired) || in_vain > options.http.retry.retries) {
             tell_of_delete(sent, deleted);
-            co_return co_await conclude(item, deleted, lease->buffers());
+            const bool over = co_await conclude(item, deleted, lease->buffers());
+            if (over)
+                co_return;
+            continue;
         }
         lease.reset();
         bool over = false;
@@ -199,48 +203,117 @@ awaitable<bool> sweeper::impl::was_carried_out(work_item& item, http::clock::tim
     else if (!now)
         leave_open(item, "its delete got no answer, and then: " + now.error().message());
     else if (!*now)
-        done(item, journal_state::done, "it is gone; the answer to its delete was lost");
+        co_return co_await settle_gone(item, journal_state::done, "it is gone; the answer to its delete was lost",
+                                       lease.buffers());
     co_return !now || !*now;
 }
 
-// What came of a delete.
-awaitable<void> sweeper::impl::conclude(work_item& item, result<bool> deleted, registry_buffers& buffers)
+// What came of a delete. Returns false where it has to be deleted again.
+awaitable<bool> sweeper::impl::conclude(work_item& item, result<bool> deleted, registry_buffers& buffers)
 {
     if (!deleted)
         co_return co_await remove_failed(item, deleted.error(), buffers);
-    if (*deleted)
-        co_return done(item, journal_state::done);
+    if (*deleted) {
+        done(item, journal_state::done);
+        co_return true;
+    }
     // It was there a moment ago. Some registries say 404 where they mean no.
     const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
     if (!now && now.error().is(errc::cancelled))
-        co_return fail_for_good(now.error());
-    if (!now)
-        co_return leave_open(item, "the registry answered 404 and then not at all: " + now.error().message());
-    if (*now)
-        co_return done(item, journal_state::failed, "the registry says that it is not there (404), and still has it");
-    done(item, item.unanswered_at ? journal_state::done : journal_state::gone);
+        fail_for_good(now.error());
+    else if (!now)
+        leave_open(item, "the registry answered 404 and then not at all: " + now.error().message());
+    else if (*now)
+        done(item, journal_state::failed, "the registry says that it is not there (404), and still has it");
+    else
+        co_return co_await settle_gone(item, item.unanswered_at ? journal_state::done : journal_state::gone, {},
+                                       buffers);
+    co_return true;
 }
 
-awaitable<void> sweeper::impl::remove_failed(work_item& item, error why, registry_buffers& buffers)
+awaitable<bool> sweeper::impl::remove_failed(work_item& item, error why, registry_buffers& buffers)
 {
-    if (why.is(errc::cancelled))
-        co_return fail_for_good(why); // whether it was done is looked up by the next run
+    if (why.is(errc::cancelled)) {
+        fail_for_good(why); // whether it was done is looked up by the next run
+        co_return true;
+    }
     if (why.is(errc::unsupported)) {
         why.detail = how_to_enable_deletion;
         fail_for_good(why);
-        co_return done(item, journal_state::failed, why.message());
+        done(item, journal_state::failed, why.message());
+        co_return true;
     }
     // A refusal may be of a repetition, and the first request, whose answer was lost, have been carried out.
     const auto now = co_await registry.resolve(item.step->repository, item.step->id.to_string(), buffers);
     if (!now && now.error().is(errc::cancelled))
-        co_return fail_for_good(now.error());
-    if (!now)
-        co_return leave_open(item, why.message());
-    if (*now && may_happen_yet(why))
-        co_return leave_open(item, why.message());
-    if (*now)
-        co_return done(item, journal_state::failed, why.message());
-    done(item, journal_state::done, "it is gone, although the registry said: " + why.message());
+        fail_for_good(now.error());
+    else if (!now || (*now && may_happen_yet(why)))
+        leave_open(item, why.message());
+    else if (*now)
+        done(item, journal_state::failed, why.message());
+    else
+        co_return co_await settle_gone(item, journal_state::done,
+                                       "it is gone, although the registry said: " + why.message(), buffers);
+    co_return true;
+}
+
+// Settles a step whose manifest is gone without an answer that says so. docker-registry 2.x deletes the manifest first
+// and then looks for its tags, which fails while another tag is being pushed: they stay, and lead to nothing. It finds
+// them when the manifest is put back and deleted again. Returns false where that is to be done.
+awaitable<bool> sweeper::impl::settle_gone(work_item& item, journal_state state, std::string message,
+                                           registry_buffers& buffers)
+{
+    auto left = co_await tags_left_behind(item.step->repository, item.tags, buffers);
+    if (left && !left->empty() && item.put_back != options.http.retry.retries + 1) {
+        ++item.put_back;
+        const auto put = co_await registry.put_manifest(item.step->repository, item.step->id.to_string(),
+                                                        item.content->content_type, item.content->body, buffers);
+        if (put || may_have_happened(put.error())) {
+            item.unanswered_at = http::clock::now(); // a look at the repository must be newer
+            co_return false;
+        }
+    }
+    if (!left && left.error().is(errc::cancelled)) {
+        fail_for_good(left.error());
+        co_return true;
+    }
+    const bool some = left && !left->empty();
+    done(item, item.put_back != 0 ? journal_state::done : state, std::move(message));
+    if (some)
+        report.failed.push_back({item.step->repository, item.step->id, *std::move(left),
+                                 "its manifest is gone, and the registry has left these tags, which lead to nothing; "
+                                 "regsweep restore " +
+                                     std::to_string(run_id) + " puts it back, to be deleted again"});
+    co_return true;
+}
+
+// Those of these tags that the registry lists and does not find. Another client's delete may be under way: they are
+// left behind if they are there a moment later.
+awaitable<result<std::vector<std::string>>>
+sweeper::impl::tags_left_behind(const std::string& repository, std::vector<std::string> tags, registry_buffers& buffers)
+{
+    for (int look = 0; look != 2 && !tags.empty(); ++look) {
+        sleeper bed(context.get_executor());
+        if (look != 0)
+            co_await sleep_until_woken(bed, http::clock::now() + settling_time);
+        const auto listed = co_await list_tags(registry, repository, options.page_size, buffers);
+        if (!listed)
+            co_return listed.error();
+        std::unordered_set<std::string_view> names;
+        for (std::size_t i = 0; i != listed->size(); ++i)
+            names.insert((*listed)[i]);
+        std::erase_if(tags, [&](const std::string& tag) { return !names.contains(tag); });
+        std::vector<std::string> left;
+        for (const std::string& tag : tags) {
+            const auto now = co_await registry.resolve(repository, tag, buffers);
+            if (!now)
+                co_return now.error();
+            if (!*now)
+                left.push_back(tag);
+        }
+        tags = std::move(left);
+    }
+    co_return tags;
 }
 
 } // namespace regsweep

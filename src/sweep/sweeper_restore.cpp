@@ -199,8 +199,8 @@ awaitable<void> sweeper::impl::restore_entry(journal& records, const journal_ent
         if (!put)
             co_return fail(put.error().message() +
                            (is_gone_blob(put.error())
-                                ? "; what it refers to is gone: the registry's garbage collection "
-                                  "has run, or another image of this run has to come back first"
+                                ? "; what it refers to is not there: another image, of this run or of another one in "
+                                  "the journal, has to come back first, or the registry's garbage collection has run"
                                 : ""));
         if (*put != entry.digest)
             co_return fail("the registry gave it another digest, " + put->to_string());

@@ -25,6 +25,11 @@ awaitable<void> sweeper::impl::untag(work_item& item)
 {
     const plan_step& step = *item.step;
     const std::string& tag = step.tags.front();
+    // A placeholder is pushed: see `settle_gone`.
+    const bool alone = way != untag_way::by_tag;
+    if (alone)
+        co_await item.home->untagging.acquire();
+    const permit held_alone(item.home->untagging, alone ? 1 : 0);
     if (deletes.limited())
         co_await wait_for_delete_slot();
     auto lease = co_await leases.get();
@@ -211,20 +216,24 @@ awaitable<bool> sweeper::impl::deletion_enabled(const std::string& repository, r
 
 awaitable<void> sweeper::impl::untag_by_placeholder(work_item& item, registry_buffers& buffers)
 {
-    const bool there = co_await put_placeholder(item, buffers);
-    if (!there)
-        co_return;
     // By the digest that was computed here, whatever the registry calls it: nothing else can have that one.
     const digest id = digest::of(item.placeholder);
-    const auto sent = http::clock::now();
-    const auto deleted = co_await registry.delete_manifest(item.step->repository, id, buffers);
-    tell_of_delete(sent, deleted);
-    if (!deleted)
-        co_return co_await take_placeholder_back(item, deleted.error(), buffers);
-    if (!*deleted) // an answer may have been lost, or the registry knows it by another name
-        co_return co_await take_placeholder_back(
-            item, error(errc::not_found, "the registry does not find it under " + id.to_string()), buffers);
-    done(item, journal_state::done);
+    for (unsigned attempt = 0;; ++attempt) {
+        const bool there = co_await put_placeholder(item, buffers);
+        if (!there)
+            co_return;
+        const auto sent = http::clock::now();
+        const auto deleted = co_await registry.delete_manifest(item.step->repository, id, buffers);
+        tell_of_delete(sent, deleted);
+        if (deleted && *deleted)
+            co_return done(item, journal_state::done);
+        // An answer may have been lost, or the registry knows it by another name.
+        const error why =
+            deleted ? error(errc::not_found, "the registry does not find it under " + id.to_string()) : deleted.error();
+        const bool over = co_await take_placeholder_back(item, why, attempt == options.http.retry.retries, buffers);
+        if (over)
+            co_return;
+    }
 }
 
 // Whether the placeholder is under the tag now; else the step is settled.
@@ -273,29 +282,45 @@ awaitable<bool> sweeper::impl::put_placeholder(work_item& item, registry_buffers
 }
 
 // The placeholder could not be deleted: the tag gets its manifest back, unless it has got another one meanwhile.
-awaitable<void> sweeper::impl::take_placeholder_back(work_item& item, error why, registry_buffers& buffers)
+// Returns false where the tag was left behind, to lead to nothing: it is to be tried again, unless this was the `last`.
+awaitable<bool> sweeper::impl::take_placeholder_back(work_item& item, error why, bool last, registry_buffers& buffers)
 {
     const plan_step& step = *item.step;
     const std::string& tag = step.tags.front();
-    if (why.is(errc::cancelled))
-        co_return fail_for_good(why); // looked up by the next run
+    if (why.is(errc::cancelled)) {
+        fail_for_good(why); // looked up by the next run
+        co_return true;
+    }
     if (why.is(errc::unsupported)) {
         why.detail = how_to_enable_deletion;
         fail_for_good(why);
     }
     const auto now = co_await registry.resolve(step.repository, tag, buffers);
-    if (now && !*now)
-        co_return done(item, journal_state::done, "the tag is gone, although the registry said: " + why.message());
-    if (now && (*now)->digest != digest::of(item.placeholder))
-        co_return done(item, journal_state::failed, "the placeholder could not be deleted: " + why.message());
+    if (now && !*now) {
+        const auto left = co_await tags_left_behind(step.repository, step.tags, buffers);
+        if (left && !left->empty() && !last && !fatal)
+            co_return false;
+        if (left && !left->empty())
+            leave_open(item, "the registry has left the tag, which leads to nothing: " + why.message());
+        else
+            done(item, journal_state::done, "the tag is gone, although the registry said: " + why.message());
+        co_return true;
+    }
     const std::string text = "the placeholder under the tag could not be deleted: " + why.message();
-    if (!now)
-        co_return leave_open(item, text);
-    const auto back =
-        co_await registry.put_manifest(step.repository, tag, item.content->content_type, item.content->body, buffers);
-    if (!back)
-        co_return leave_open(item, text);
-    done(item, journal_state::failed, text + "; the tag was put back");
+    const bool ours = now && (*now)->digest == digest::of(item.placeholder);
+    bool back = false;
+    if (ours) {
+        const auto put = co_await registry.put_manifest(step.repository, tag, item.content->content_type,
+                                                        item.content->body, buffers);
+        back = put.has_value();
+    }
+    if (now && !ours)
+        done(item, journal_state::failed, "the placeholder could not be deleted: " + why.message());
+    else if (back)
+        done(item, journal_state::failed, text + "; the tag was put back");
+    else
+        leave_open(item, text);
+    co_return true;
 }
 
 } // namespace regsweep

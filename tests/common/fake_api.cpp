@@ -378,6 +378,8 @@ fake_reply fake_api::delete_manifest(const std::string& repository, const std::s
         return delete_synthetic(*number, reference);
     if (!store_.has_repository(repository))
         return name_unknown(repository);
+    if (is_digest(reference) && store_.break_delete(repository, reference))
+        return registry_error(500, "UNKNOWN", "unknown error");
     if (is_digest(reference))
         return store_.remove_manifest(repository, reference) ? empty_reply(202) : manifest_unknown(reference);
     if (!options_.delete_by_tag)

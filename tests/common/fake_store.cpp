@@ -81,6 +81,22 @@ bool fake_store::remove_manifest(const std::string& repository, const std::strin
     return true;
 }
 
+void fake_store::break_deletes(std::size_t how_many)
+{
+    const std::scoped_lock lock(mutex_);
+    deletes_to_break_ = how_many;
+}
+
+bool fake_store::break_delete(const std::string& repository, const std::string& digest)
+{
+    const std::scoped_lock lock(mutex_);
+    const auto found = repositories_.find(repository);
+    if (deletes_to_break_ == 0 || found == repositories_.end() || found->second.manifests.erase(digest) == 0)
+        return false;
+    --deletes_to_break_;
+    return true;
+}
+
 bool fake_store::remove_blob(const std::string& repository, const std::string& digest)
 {
     const std::scoped_lock lock(mutex_);

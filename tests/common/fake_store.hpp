@@ -44,6 +44,11 @@ public:
 
     /// Removes the manifest and every tag that points to it; whether it was there.
     bool remove_manifest(const std::string& repository, const std::string& digest);
+    /// The next deletions by request break off as docker-registry's do while a tag is being pushed: the manifest goes,
+    /// its tags stay in the list.
+    void break_deletes(std::size_t how_many);
+    /// Carries such a deletion out, if there is one left.
+    bool break_delete(const std::string& repository, const std::string& digest);
 
     bool remove_blob(const std::string& repository, const std::string& digest);
 
@@ -81,6 +86,7 @@ private:
     const repository_content* find(const std::string& repository) const;
 
     mutable std::mutex mutex_;
+    std::size_t deletes_to_break_ = 0;
     std::map<std::string, repository_content> repositories_;
     std::map<std::string, std::string> uploads_;
     std::size_t next_upload_ = 1;

@@ -175,6 +175,22 @@ BOOST_FIXTURE_TEST_CASE(a_tag_alone, filled)
     BOOST_TEST((content_of(client) == before));
 }
 
+// The list has nothing that leads to nothing: pushing and deleting at once makes docker-registry forget to untag.
+BOOST_FIXTURE_TEST_CASE(many_tags_of_one_manifest_alone, fixture)
+{
+    const auto image = make_image("one");
+    client.push("app", image, {"keep"});
+    for (int i = 0; i != 60; ++i)
+        client.put_manifest("app", "v" + std::to_string(i), image);
+    push_small("app", 60);
+    const auto done = run({"remove-tags", "-r", "app", "-re", "v", "t", "--untag"});
+    BOOST_TEST(done.exit_code == 0, done.err);
+    BOOST_TEST((client.tags("app") == std::vector<std::string>{"keep"}));
+    expect(0, {"restore", "last"});
+    BOOST_TEST(client.tags("app")->size() == 121U);
+    BOOST_TEST(content_of(client).at("app").size() == 121U);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_index_with_its_children, filled)
 {
     const auto arm = make_image("m", family::oci, "arm64").digest;

@@ -198,15 +198,25 @@ struct step_verdict
     std::string text() const;
 };
 
+/// How far a step is, while the others are looked at again.
+enum class step_end : std::uint8_t {
+    open,   ///< it is to be executed, or it is under way
+    taken,  ///< what it names was gone, or was deleted
+    stayed, ///< it was not executed, has failed, or nobody knows
+};
+
 /// Decides which steps may be executed, given what is live. `steps` are those of one repository, none deleting what
-/// another deletes, no tag in two. Rules:
+/// another deletes, no tag in two; `ends`, if not empty, tells of each how it ended. Rules:
 /// - a deletion goes ahead only if every live tag that points to its digest is one of its own tags;
 /// - a deletion that has tags needs one that still points to its digest;
-/// - a deletion does not go ahead while an index lists its digest, unless that index is deleted by a step that does;
+/// - a deletion does not go ahead while an index lists its digest, unless that index is deleted by a step that does,
+/// and
+///   that has not ended: what is there after its step has ended stays;
 /// - an untag goes ahead only if its tag points to the digest it was planned with.
 /// Returns a verdict for every step, in the same order. Execute in the order of `order_for_delete`; when a deletion of
 /// an index then fails, verify again before its children are deleted.
-std::vector<step_verdict> verify(std::span<const plan_step> steps, const live_repository& live);
+std::vector<step_verdict> verify(std::span<const plan_step> steps, const live_repository& live,
+                                 std::span<const step_end> ends = {});
 
 } // namespace regsweep
 

@@ -228,6 +228,41 @@ BOOST_AUTO_TEST_CASE(deletes_without_an_answer_that_cannot_be_checked_again_stay
     BOOST_TEST(s.registry.snapshot().at("a").size() == 8U);
 }
 
+BOOST_AUTO_TEST_CASE(tags_that_a_delete_leaves_behind_go_too)
+{
+    for (const unsigned together : {1U, 8U}) {
+        sweeping s;
+        const plan what = s.fill("a", 8);
+        const auto before = s.registry.snapshot();
+        s.registry.store().break_deletes(2);
+        auto how = s.options();
+        how.pipeline = together;
+        const auto report = s.sweep(what, how).value();
+        BOOST_TEST(report.removed == 8U);
+        BOOST_TEST(report.failed.empty());
+        BOOST_TEST(s.registry.snapshot().at("a").empty());
+        BOOST_TEST(s.restore(report.run).manifests == 8U);
+        BOOST_TEST((s.registry.snapshot() == before));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(tags_that_stay_behind_are_named)
+{
+    sweeping s;
+    const plan what = s.fill("a", 2);
+    const auto before = s.registry.snapshot();
+    s.registry.add_rule("PUT", "", fake_action::answer(403));
+    s.registry.store().break_deletes(1);
+    const auto report = s.sweep(what).value();
+    BOOST_TEST(report.removed == 2U);
+    BOOST_TEST_REQUIRE(report.failed.size() == 1U);
+    BOOST_TEST(mentions(report.failed[0].why, "lead to nothing"));
+    BOOST_TEST(report.failed[0].tags.size() == 1U);
+    s.registry.clear_rules();
+    BOOST_TEST(s.restore(report.run).manifests == 2U);
+    BOOST_TEST((s.registry.snapshot() == before));
+}
+
 BOOST_AUTO_TEST_CASE(a_journal_with_another_content_puts_nothing_back)
 {
     sweeping s;

@@ -82,11 +82,15 @@ BOOST_FIXTURE_TEST_CASE(a_planned_tag_moves_away, before_the_check)
         s.registry.put_image("a", "1", "something new");
         s.registry.tag("b", "y", other);
     };
-    const auto report = s.sweep(what).value();
+    regsweep::index known = s.crawl();
+    const auto report = s.sweep(what, &known).value();
     BOOST_TEST(report.removed == 1U);
     BOOST_TEST(report.removed_tags == 1U);
     BOOST_TEST(report.dropped.size() == 2U);
     const auto now = s.registry.snapshot();
+    for (const auto& [repository, tag] : {std::pair("a", "1"), std::pair("b", "y")})
+        BOOST_TEST(known.find(repository, tag).value().value().to_string() == now.at(repository).at(tag));
+    BOOST_TEST(!known.find("b", "x").value());
     BOOST_TEST(now.at("a").contains("1"));
     BOOST_TEST((now.at("b") == std::map<std::string, std::string>{{"y", other}, {"z", other}}));
     // Only what went is put back.
@@ -104,6 +108,41 @@ BOOST_FIXTURE_TEST_CASE(an_index_is_pushed_that_lists_a_planned_digest, before_t
     BOOST_TEST_REQUIRE(report.dropped.size() == 1U);
     BOOST_TEST((report.dropped[0].digest == what.steps[0].id));
     BOOST_TEST(s.registry.store().has_manifest("a", what.steps[0].id.to_string()));
+}
+
+// While its children wait for their turn, an index is pushed again: one that was deleted, and one that was gone before.
+BOOST_AUTO_TEST_CASE(an_index_that_is_pushed_again_keeps_its_children)
+{
+    for (const bool there_at_first : {true, false}) {
+        std::atomic<int> looks = 0;
+        std::function<void()> push;
+        fake_options fake;
+        fake.on_request = [&](const fake_request& request) {
+            if (request.method == "GET" && mentions(std::string(request.target), "/tags/list") && ++looks == 2)
+                push();
+        };
+        sweeping s(fake);
+        const std::vector<std::string> children{put_untagged(s.registry, "a", "one"),
+                                                put_untagged(s.registry, "a", "two")};
+        push = [&] { put_index(s.registry, "a", "latest", children); };
+        const auto id = put_index(s.registry, "a", "latest", children);
+        std::vector<plan_step> steps{removal_of("a", id, {"latest"})};
+        for (const auto& child : children) {
+            steps[0].children.push_back(digest::parse(child).value());
+            steps.push_back(removal_of("a", child, {}));
+        }
+        if (!there_at_first)
+            s.registry.store().remove_manifest("a", id);
+        auto how = s.options();
+        how.check_again = std::chrono::milliseconds(0);
+        how.delete_rate = 2;
+        const auto report = s.sweep(s.plan_of(std::move(steps)), how).value();
+        // The index; else the first child, for which the first look is new enough.
+        BOOST_TEST(report.removed == 1U);
+        BOOST_TEST(report.dropped.size() == (there_at_first ? 2U : 1U));
+        BOOST_TEST(s.registry.store().has_manifest("a", children.front()) == there_at_first);
+        BOOST_TEST(s.registry.store().has_manifest("a", children.back()));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_waits_long_for_its_turn_is_checked_again)

@@ -204,6 +204,42 @@ BOOST_AUTO_TEST_CASE(a_registry_that_misnames_the_placeholder_loses_nothing)
     BOOST_TEST(t.s.registry.store().has_manifest("a", t.id));
 }
 
+BOOST_AUTO_TEST_CASE(a_tag_that_the_placeholder_leaves_behind_goes_too)
+{
+    sweeping s;
+    const auto id = s.registry.put_image("a", "stays", "one");
+    s.registry.tag("a", "goes", id);
+    s.registry.store().break_deletes(2);
+    const auto report = s.sweep(s.plan_of({untag_of("a", id, "goes")})).value();
+    BOOST_TEST(report.untagged == 1U);
+    BOOST_TEST(report.failed.empty());
+    BOOST_TEST((s.registry.snapshot().at("a") == std::map<std::string, std::string>{{"stays", id}}));
+    BOOST_TEST(s.restore(report.run).tags == 1U);
+}
+
+// docker-registry breaks off in the middle of a delete while another tag is being pushed.
+BOOST_AUTO_TEST_CASE(nothing_is_deleted_in_a_repository_while_a_placeholder_is_pushed)
+{
+    sweeping s;
+    plan what = s.fill("a", 40);
+    const auto id = s.registry.put_image("a", "stays", "one");
+    for (int i = 0; i != 40; ++i) {
+        s.registry.tag("a", "t" + std::to_string(i), id);
+        what.steps.push_back(untag_of("a", id, "t" + std::to_string(i)));
+    }
+    s.registry.clear_log();
+    BOOST_TEST(s.sweep(what).value().untagged == 40U);
+    std::string order;
+    for (const auto& request : s.registry.log())
+        if (request.target.find("/manifests/") != std::string::npos &&
+            (request.method == "PUT" || (request.method == "DELETE" && mentions(request.target, "sha256:"))))
+            order += request.method.front();
+    std::string expected;
+    for (int i = 0; i != 40; ++i)
+        expected += "PD";
+    BOOST_TEST(order == expected + std::string(40, 'D'));
+}
+
 BOOST_AUTO_TEST_CASE(many_tags_at_once)
 {
     for (const bool by_tag : {false, true}) {
