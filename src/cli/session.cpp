@@ -368,6 +368,14 @@ std::filesystem::path session::journal_file() const
     return file;
 }
 
+std::string session::cache_to_repeat() const
+{
+    // Of a part of the registry, what named that part may be gone by then: standard input, a file, a variable.
+    if (!crawl_scope(crawl_).empty())
+        return (index_file_.empty() ? default_file() : index_file_).string();
+    return options_.cache;
+}
+
 std::optional<index> session::index_to_change()
 {
     if (index_file_.empty())

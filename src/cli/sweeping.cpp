@@ -2,6 +2,7 @@
 
 #include "cli/count.hpp"
 #include "cli/interruption.hpp"
+#include "cli/plan_file.hpp"
 #include "cli/session.hpp"
 
 #include <unistd.h>
@@ -69,6 +70,16 @@ void json_exceptions(output& out, const std::vector<sweep_exception>& list)
             << ",\"digest\":" << json_string(list[i].digest.to_string()) << ",\"tags\":" << json_strings(list[i].tags)
             << ",\"reason\":" << json_string(list[i].why) << "}";
     out << "]";
+}
+
+// The options with which another command finds the same registry, index and journal.
+std::string same_place(const session& s)
+{
+    const options& given = s.options();
+    const std::string cache = s.cache_to_repeat();
+    return " -reg " + quoted(given.registry_name.empty() ? given.registry : given.registry_name) +
+           (given.config.empty() ? "" : " --config " + quoted(given.config)) +
+           (cache.empty() ? "" : " -c " + quoted(cache));
 }
 
 void print_json(session& s, const plan_counts& counts, const sweep_report& done)
@@ -273,11 +284,7 @@ std::string progress_line(const sweep_progress& now, double seconds)
 
 std::string undo_command(const session& s, std::int64_t run)
 {
-    const options& given = s.options();
-    return "regsweep restore " + std::to_string(run) + " -reg " +
-           (given.registry_name.empty() ? given.registry : given.registry_name) +
-           (given.config.empty() ? "" : " --config " + given.config) +
-           (given.cache.empty() ? "" : " -c " + given.cache);
+    return "regsweep restore " + std::to_string(run) + same_place(s);
 }
 
 plan read_plan_of(session& s, const std::string& file)
@@ -307,8 +314,9 @@ swept carry_out(session& s, const plan& what, const sweep_options& how, index* k
     if (known != nullptr)
         save_index(s, *known);
     if (const auto number = run.progress().run; !*outcome && number != 0)
-        terminal::standard().info("what was deleted until then is in the journal, see regsweep journal " +
-                                  std::to_string(number) + " and regsweep restore " + std::to_string(number));
+        terminal::standard().info("what was deleted until then is in the journal: regsweep journal " +
+                                  std::to_string(number) + same_place(s) + " shows it, " + undo_command(s, number) +
+                                  " takes it back");
     return {*std::move(outcome), run.progress()};
 }
 

@@ -20,11 +20,24 @@ struct beginner : sandbox
         registry->put_image("prod/api", "1.0", "one");
         registry->start();
     }
-    process_result ask(std::vector<std::string> args) const
+    process_result ask(std::vector<std::string> args, const sandbox::variables& env = {},
+                       const std::string& input = {}) const
     {
         args.insert(args.begin(), {"-reg", registry->address(), "--retries", "0"});
-        return run(args);
+        return run(args, env, input);
     }
+    /// Types what stands behind `undo` into a shell.
+    process_result undo(const process_result& done) const
+    {
+        static const std::string head = "undo      regsweep ";
+        auto typed = command({});
+        for (const auto& line : lines(done.out))
+            if (line.starts_with(head))
+                typed.args = {"sh", "-c", program_under_test() + " " + line.substr(head.size())};
+        BOOST_TEST_REQUIRE(typed.args.front() == "sh", done.out << done.err);
+        return regsweep::test::run(typed);
+    }
+    std::size_t tags(const std::string& repository) const { return registry->snapshot()[repository].size(); }
 
     std::unique_ptr<fake_registry> registry;
 };
@@ -65,6 +78,36 @@ BOOST_AUTO_TEST_CASE(a_plan_without_steps_says_why)
     const auto some = ask({"remove-tags", "-r", "team/api", "prod/api", "-re", "", "--dry-run"});
     BOOST_TEST(some.exit_code == 0);
     BOOST_TEST(some.err.find("matches") == std::string::npos, some.err);
+}
+
+BOOST_AUTO_TEST_CASE(undo_is_of_the_journal_that_has_the_run)
+{
+    serve();
+    registry->put_image("solo", "1", "two");
+    BOOST_TEST(ask({"remove-repos", "-r", "solo"}).exit_code == 0); // run 1 of the whole registry
+    write_file(file("names"), "team/api\n");
+    write_file(file("config.yaml"), "registries: {mine: {address: '" + registry->url() + "', repos: 'team/*'}}\n");
+    std::filesystem::permissions(file("config.yaml"), std::filesystem::perms::owner_read);
+    const sandbox::variables elsewhere = {{"XDG_CACHE_HOME", file("it's a cache").string()}};
+    const std::vector<std::vector<std::string>> parts = {{"--repo", "team/*"},
+                                                         {"--repos-from", "names"},
+                                                         {"--repos-from", "-"},
+                                                         {"--repo", "t*", "-c", "x.db"},
+                                                         {"-c", "None", "--repo", "team/*"},
+                                                         {"-reg", "mine", "--config", "config.yaml"}};
+    for (auto args : parts)
+        BOOST_TEST_CONTEXT(shown(args))
+        {
+            args.insert(args.end(), {"remove-tags", "-r", "team/api", "-re", "", "--no-raise-intersecting-repo"});
+            const bool named = args.front() == "-reg";
+            const auto done = named ? run(args, elsewhere) : ask(args, elsewhere, "team/api\n");
+            BOOST_TEST(done.exit_code == 0, done.err);
+            BOOST_TEST(tags("team/api") == 0U, done.err);
+            const auto undone = undo(done);
+            BOOST_TEST(undone.exit_code == 0, undone.err);
+            BOOST_TEST(tags("team/api") == 2U, undone.out << undone.err);
+            BOOST_TEST(tags("solo") == 0U);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_conflict_names_the_option)
