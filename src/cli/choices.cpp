@@ -34,6 +34,14 @@ CLI::Validator file_name()
     return {[](std::string& given) { return std::string(given.empty() ? "is empty: name a file" : ""); }, ""};
 }
 
+CLI::Validator repository_glob()
+{
+    return {[](std::string& given) {
+                return std::string(given.empty() ? "is empty: give a name or a glob, as in 'team/*'" : "");
+            },
+            ""};
+}
+
 bool takes_values(const CLI::Option& option)
 {
     return option.get_items_expected_max() > 0;

@@ -37,6 +37,9 @@ void limit_to(CLI::Option& option, const std::vector<std::pair<std::string, Enum
 /// What the name of a file is checked with: it is not empty, as that of a variable that a script forgot to set.
 CLI::Validator file_name();
 
+/// The same for a glob of repositories: an empty one matches none.
+CLI::Validator repository_glob();
+
 /// Whether values follow the option: it is no flag.
 bool takes_values(const CLI::Option& option);
 

@@ -172,12 +172,14 @@ void add_common_options(CLI::App& app, options& into)
     app.add_option("--repo", into.patterns,
                    "Crawl only repositories that match this glob; may be repeated; names without * ? [ need no catalog")
         ->type_name("GLOB")
+        ->check(repository_glob())
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->group(index);
     app.add_option("--repos-from", into.repos_from,
                    "Crawl the repositories that this file names, one a line; - is standard input")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(index);
 
     const std::string crawl = "Crawl";

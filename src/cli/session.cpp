@@ -216,6 +216,13 @@ void session::read_names()
                                                 " names; crawl them in parts"});
         crawl_.names.push_back(line);
     }
+    const std::string name = standard_input ? "standard input" : printable(options_.repos_from);
+    if (in.bad())
+        throw failure({errc::io, "--repos-from: " + name + " cannot be read: is it a folder?"});
+    if (crawl_.names.empty())
+        throw failure({errc::bad_argument, "--repos-from: " + name +
+                                               " names no repository: write one a line, as in team/app, or leave "
+                                               "--repos-from out for all of the registry"});
     crawl_.only_names = true;
 }
 

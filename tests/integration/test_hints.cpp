@@ -80,6 +80,19 @@ BOOST_AUTO_TEST_CASE(a_plan_without_steps_says_why)
     BOOST_TEST(some.err.find("matches") == std::string::npos, some.err);
 }
 
+BOOST_AUTO_TEST_CASE(a_part_of_nothing_is_refused)
+{
+    serve();
+    check_fails(ask({"--repo", "", "refresh"}), 2, {"--repo: is empty", "'team/*'"});
+    write_file(file("names"), "# team/api\n\n  \n");
+    check_fails(ask({"--repos-from", "names", "refresh"}), 1,
+                {"--repos-from: names names no repository", "one a line"});
+    check_fails(ask({"--repos-from", "-", "refresh"}), 1, {"standard input names no repository"});
+    check_fails(ask({"--repos-from", "/", "refresh"}), 1, {"--repos-from: / cannot be read", "folder"});
+    BOOST_TEST(!std::filesystem::exists(cache_folder()));
+    BOOST_TEST(registry->requests("", "/") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(undo_is_of_the_journal_that_has_the_run)
 {
     serve();
