@@ -1,4 +1,5 @@
 #include "cli/details.hpp"
+#include "cli/interruption.hpp"
 #include "cli/lock_file.hpp"
 #include "cli/metrics_file.hpp"
 #include "cli/plan_file.hpp"
@@ -91,8 +92,7 @@ public:
 
     int run()
     {
-        retention_policy policy = policy_of(how_);
-        summary_.in_use = read_used(s_, how_);
+        retention_policy policy = read_rules();
         auto by = retention::create(std::move(policy), current_time(), summary_.in_use.value_or(in_use_references()));
         if (!by)
             throw failure(by.error());
@@ -119,6 +119,14 @@ public:
     }
 
 private:
+    retention_policy read_rules()
+    {
+        const interruption stop = end_when_interrupted();
+        retention_policy policy = policy_of(how_);
+        summary_.in_use = read_used(s_, how_);
+        return policy;
+    }
+
     // Facts are read where the policy or what is in use asks for them; those at hand tell what a plan frees.
     void open_details()
     {

@@ -378,7 +378,7 @@ std::string password_from_file(const std::string& name)
 
 std::string password_from_command(const std::string& name, const std::string& command)
 {
-    const interruption stop([] { ::_exit(exit_interrupted); });
+    const interruption stop = end_when_interrupted();
     sigset_t both;
     sigemptyset(&both);
     sigaddset(&both, SIGINT);

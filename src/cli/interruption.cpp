@@ -70,4 +70,9 @@ void interruption::watch(const std::stop_token& over)
     ::close(fd);
 }
 
+interruption end_when_interrupted()
+{
+    return interruption([] { ::_exit(exit_interrupted); });
+}
+
 } // namespace regsweep::cli

@@ -27,6 +27,10 @@ private:
     std::jthread thread_;
 };
 
+/// One that ends the process at once, with exit status 130: for waiting on a person, a pipe or another program, while
+/// nothing is begun that would have to end orderly.
+interruption end_when_interrupted();
+
 } // namespace regsweep::cli
 
 #endif

@@ -193,6 +193,7 @@ fs::path session::default_file() const
 
 void session::read_names()
 {
+    const interruption stop = end_when_interrupted();
     std::ifstream file;
     const bool standard_input = options_.repos_from == "-";
     if (!standard_input)
@@ -269,6 +270,7 @@ void session::find_credentials()
     }
     std::string password = options_.password;
     if (options_.password_stdin) {
+        const interruption stop = end_when_interrupted();
         std::getline(std::cin, password);
         if (!password.empty() && password.back() == '\r')
             password.pop_back();

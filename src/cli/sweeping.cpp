@@ -252,7 +252,7 @@ bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how)
     std::ofstream tty("/dev/tty");
     std::ostream& ask = tty ? static_cast<std::ostream&>(tty) : std::cerr;
     ask << "Delete " << counts_text(counts) << " of " << s.address().name << "? [y/N] " << std::flush;
-    const interruption stop([] { ::_exit(exit_interrupted); });
+    const interruption stop = end_when_interrupted();
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
@@ -289,7 +289,10 @@ std::string undo_command(const session& s, std::int64_t run)
 
 plan read_plan_of(session& s, const std::string& file)
 {
-    plan what = read_plan(std::filesystem::path(file)).value();
+    plan what = [&] {
+        const interruption stop = end_when_interrupted();
+        return read_plan(std::filesystem::path(file)).value();
+    }();
     if (what.header.registry != s.address().canonical())
         throw failure({errc::bad_argument, file + " is a plan for " + what.header.registry + ", not for " +
                                                s.address().canonical() + "; give the plan's with -reg"});
