@@ -75,9 +75,15 @@ BOOST_AUTO_TEST_CASE(a_plan_without_steps_says_why)
     const auto kept = ask({"remove-tags", "-r", "team/api", "-t", "1.0", "--dry-run", "--no-raise-intersecting-repo"});
     BOOST_TEST(kept.exit_code == 0);
     check_says(kept.err, {"what matches has to stay", "query-tags", "--explain"});
-    const auto some = ask({"remove-tags", "-r", "team/api", "prod/api", "-re", "", "--dry-run"});
-    BOOST_TEST(some.exit_code == 0);
-    BOOST_TEST(some.err.find("matches") == std::string::npos, some.err);
+    const std::vector<std::vector<std::string>> some = {
+        {"remove-tags", "-r", "team/api", "prod/api", "-re", "", "--dry-run"},
+        {"remove-tags", "-r", "team/api", "-t", "stable", "--untag", "--dry-run"},
+        {"remove-tags", "-r", "team/api", "-t", "stable", "--untag", "--yes"}};
+    for (const auto& args : some) {
+        const auto done = ask(args);
+        BOOST_TEST(done.exit_code == 0, shown(args) << ": " << done.err);
+        BOOST_TEST(done.err.find("matches") == std::string::npos, shown(args) << ": " << done.err);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_part_of_nothing_is_refused)
