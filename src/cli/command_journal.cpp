@@ -250,6 +250,12 @@ int restore(session& s, const restore_options& how)
     }
     if (known)
         save_index(s, *known);
+    if (!*outcome)
+        throw failure(explain_interruption(outcome->error(), how.dry_run
+                                                                 ? "nothing was changed"
+                                                                 : "what was restored until then stays; the "
+                                                                   "same command again, for run " +
+                                                                       std::to_string(id) + ", goes on with the rest"));
     const auto done = std::move(*outcome).value();
     output out;
     if (s.options().output == output_format::json) {

@@ -119,7 +119,8 @@ plan add_children(session& s, const remove_options& how, plan what)
 {
     sweeper look(sweep_settings(s, how.how));
     const interruption stop([&] { look.cancel(); });
-    look.add_children(what).value();
+    if (const auto done = look.add_children(what); !done)
+        throw failure(explain_interruption(done.error(), "nothing was deleted"));
     return what;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 namespace regsweep::cli {
 namespace {
@@ -73,6 +74,13 @@ void interruption::watch(const std::stop_token& over)
 interruption end_when_interrupted()
 {
     return interruption([] { ::_exit(exit_interrupted); });
+}
+
+error explain_interruption(error e, std::string left)
+{
+    if (e.is(errc::cancelled))
+        e.detail = std::move(left);
+    return e;
 }
 
 } // namespace regsweep::cli

@@ -357,8 +357,10 @@ session::crawled session::crawl(bool resume)
         });
         outcome.emplace(run.run(*builder));
     }
-    if (!*outcome && !builder->failed())
-        throw failure(explain_catalog(outcome->error(), crawl_.address));
+    if (!*outcome && !builder->failed()) {
+        const char* left = index_file_.empty() ? "" : "what was found is kept, see refresh --resume";
+        throw failure(explain_catalog(explain_interruption(outcome->error(), left), crawl_.address));
+    }
     auto made = builder->finish(); // where writing failed, this says why
     index done = std::move(made).value();
     auto summary = done.summary().value();

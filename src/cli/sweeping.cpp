@@ -320,6 +320,12 @@ swept carry_out(session& s, const plan& what, const sweep_options& how, index* k
         terminal::standard().info("what was deleted until then is in the journal: regsweep journal " +
                                   std::to_string(number) + same_place(s) + " shows it, " + undo_command(s, number) +
                                   " takes it back");
+    if (!*outcome)
+        *outcome = explain_interruption(outcome->error(),
+                                        run.progress().run == 0
+                                            ? "nothing was deleted"
+                                            : "what was deleted until then is in the journal, see regsweep journal; "
+                                              "the same command again goes on with the rest");
     return {*std::move(outcome), run.progress()};
 }
 
