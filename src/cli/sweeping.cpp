@@ -1,5 +1,6 @@
 #include "cli/sweeping.hpp"
 
+#include "cli/choices.hpp"
 #include "cli/count.hpp"
 #include "cli/interruption.hpp"
 #include "cli/plan_file.hpp"
@@ -165,7 +166,7 @@ void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
         ->group(group);
     subcommand.add_option("--delete-rate", into.delete_rate, "Deletions a second at the most; 0 for no limit")
         ->envname("REGSWEEP_DELETE_RATE")
-        ->check(CLI::Range(0.0, 1e6).description(""))
+        ->check(rate())
         ->type_name("R")
         ->group(group);
     subcommand.add_option("--max-failures", into.max_failures, "Stop after so many failed deletions; 0 for never")
