@@ -336,9 +336,25 @@ int status_of(const std::exception_ptr& what)
     }
 }
 
+// By then all is done that was to be done: that it cannot be told of is no reason to say that it failed.
+bool metrics_written(const std::string& file, const prune_metrics& what)
+{
+    try {
+        write_metrics(file, what);
+        return true;
+    } catch (const failure& e) {
+        const bool deleted = !what.dry_run && (what.exit_status == exit_done || what.exit_status == exit_partly);
+        terminal::standard().error(std::string("--metrics-file: ") + e.what() +
+                                   (deleted ? "; the deletion itself is done" : ""));
+        return false;
+    }
+}
+
 int prune(session& s, const prune_options& how)
 {
     check_standard_input(s, how);
+    if (!how.metrics_file.empty())
+        check_metrics_file(how.metrics_file);
     prune_metrics metrics;
     metrics.registry = s.address().canonical();
     metrics.dry_run = is_dry(how);
@@ -347,8 +363,7 @@ int prune(session& s, const prune_options& how)
         metrics.exit_status = status;
         metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         metrics.finished_at = now_in_seconds();
-        if (!how.metrics_file.empty())
-            write_metrics(how.metrics_file, metrics);
+        return how.metrics_file.empty() || metrics_written(how.metrics_file, metrics);
     };
     int status = exit_done;
     try {
@@ -358,8 +373,7 @@ int prune(session& s, const prune_options& how)
         tell(status_of(thrown));
         std::rethrow_exception(thrown);
     }
-    tell(status);
-    return status;
+    return tell(status) || status != exit_done ? status : exit_partly;
 }
 
 } // namespace
