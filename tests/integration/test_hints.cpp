@@ -86,6 +86,44 @@ BOOST_AUTO_TEST_CASE(a_plan_without_steps_says_why)
     }
 }
 
+BOOST_AUTO_TEST_CASE(words_that_select_nothing_are_told)
+{
+    serve();
+    const std::vector<std::pair<std::string, std::string>> words = {
+        {"<", "'<' is neither"},
+        {"", "'' is neither"},
+        {"<>1", "'<>1' is neither a tag nor a version; write"},
+        {"> 1", "'> 1' is neither"},
+        {"=1.0", "'=1.0' is neither a tag nor a version (did you mean '==1.0'?)"},
+        {"=>1.0", "(did you mean '>=1.0'?)"},
+        {"=<1.0", "(did you mean '<=1.0'?)"},
+        {"dev-*", "'dev-*' is neither"}};
+    for (const auto& [word, said] : words)
+        for (const std::string option : {"-t", "-x"}) {
+            const auto done = ask(
+                {"query-tags", "-r", "team/api", option, word, "-re", "no-such-tag", "--no-raise-intersecting-repo"});
+            BOOST_TEST(done.exit_code == 0, done.err);
+            check_says(done.err, {"warning: " + option + ": ", said, "as in '>=1.2'"});
+        }
+    for (const std::string word : {"1.0", "<1", ">=v1", "<=2.0.0-rc.2", "==latest", ">A", "_x", "<1.2+b"}) {
+        const auto done = ask({"query-tags", "-r", "nope", "-t", word, "-x", word});
+        BOOST_TEST(done.err.find("is neither") == std::string::npos, done.err);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_command_warns_of_an_unknown_repository)
+{
+    serve();
+    const std::vector<std::vector<std::string>> commands = {{"list-tag-names", "team/api", "nope"},
+                                                            {"query-repos", "-r", "nope"}};
+    for (const auto& args : commands) {
+        const auto done = ask(args);
+        BOOST_TEST(done.exit_code == 0, done.err);
+        check_says(done.err, {"warning: the index has no repository 'nope'; list-repo-names"});
+        BOOST_TEST(done.err.find("'team/api'") == std::string::npos, done.err);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_part_of_nothing_is_refused)
 {
     serve();
