@@ -167,6 +167,23 @@ BOOST_AUTO_TEST_CASE(undo_is_of_the_journal_that_has_the_run)
         }
 }
 
+BOOST_AUTO_TEST_CASE(restore_last_again_takes_back_the_run_before)
+{
+    serve();
+    for (const std::string name : {"one", "two"}) {
+        registry->put_image(name, "1", "image " + name);
+        BOOST_TEST(ask({"remove-repos", "-r", name, "--refresh", "--no-raise-intersecting-repo"}).exit_code == 0);
+        BOOST_TEST(tags(name) == 0U);
+    }
+    for (int again = 0; again != 2; ++again) {
+        BOOST_TEST(ask({"restore", "2"}).exit_code == 0);
+        BOOST_TEST(tags("two") == 1U);
+        BOOST_TEST(tags("one") == 0U);
+    }
+    BOOST_TEST(ask({"restore", "last"}).exit_code == 0);
+    BOOST_TEST(tags("one") == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_conflict_names_the_option)
 {
     serve();
