@@ -4,6 +4,8 @@
 #include "cli/terminal.hpp"
 #include "regsweep/core/names.hpp"
 
+#include <utility>
+
 namespace regsweep::cli {
 namespace {
 
@@ -73,7 +75,10 @@ selection select(session& s, const index& from, selection_options options, bool 
     options.raise_intersecting_repo = !s.options().keep_intersecting_repo;
     warn_of_selectors("-t", options.tags);
     warn_of_selectors("-x", options.exclude);
-    selection chosen = (tags ? select_tags(from, options) : select_repositories(from, options)).value();
+    auto found = tags ? select_tags(from, options) : select_repositories(from, options);
+    if (!found && found.error().is(errc::bad_regex))
+        throw usage_error(found.error().message());
+    selection chosen = std::move(found).value();
     for (const auto& name : chosen.unknown_repositories())
         warn_of_unknown_repository(name);
     return chosen;

@@ -5,11 +5,13 @@
 #include "cli/interruption.hpp"
 #include "cli/plan_file.hpp"
 #include "cli/session.hpp"
+#include "core/files.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -81,6 +83,16 @@ std::string same_place(const session& s)
     return " -reg " + quoted(given.registry_name.empty() ? given.registry : given.registry_name) +
            (given.config.empty() ? "" : " --config " + quoted(given.config)) +
            (cache.empty() ? "" : " -c " + quoted(cache));
+}
+
+// Says why a plan cannot be read. A pipe is not tried: it would end for who writes it.
+void check_readable(const std::string& file)
+{
+    using std::filesystem::file_type;
+    std::error_code ec;
+    const auto kind = std::filesystem::status(file, ec).type();
+    if (kind != file_type::fifo && kind != file_type::character && kind != file_type::socket)
+        open_to_read(file).value();
 }
 
 void print_json(session& s, const plan_counts& counts, const sweep_report& done)
@@ -290,6 +302,7 @@ std::string undo_command(const session& s, std::int64_t run)
 
 plan read_plan_of(session& s, const std::string& file)
 {
+    check_readable(file);
     plan what = [&] {
         const interruption stop = end_when_interrupted();
         return read_plan(std::filesystem::path(file)).value();

@@ -184,6 +184,29 @@ BOOST_AUTO_TEST_CASE(restore_last_again_takes_back_the_run_before)
     BOOST_TEST(tags("one") == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_plan_that_cannot_be_read_says_why)
+{
+    serve();
+    write_file(file("plan.json"), "{}");
+    const std::vector<std::pair<std::string, std::string>> plans = {{"nowhere.json", "No such file or directory"},
+                                                                    {".", "Is a directory; name a file, not a folder"},
+                                                                    {"plan.json/x", "Not a directory"}};
+    for (const auto& [name, why] : plans) {
+        check_fails(ask({"apply", name}), 1, {"'" + name + "'", why});
+        check_fails(ask({"bench", "--op", "delete", "--yes-delete", "--plan", name}), 1, {"'" + name + "'", why});
+    }
+    BOOST_TEST(registry->requests("DELETE", "/") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_expression_is_wrong_usage)
+{
+    serve();
+    for (const std::string command : {"query-tags", "remove-tags"})
+        for (const std::string option : {"-re", "-xre"})
+            check_fails(ask({"-q", command, "-r", "team/api", option, "(", "-t", "1.0"}), 2,
+                        {"regular expression \"(\"", "offset 1", "parenthesis"});
+}
+
 BOOST_AUTO_TEST_CASE(a_conflict_names_the_option)
 {
     serve();
