@@ -130,9 +130,10 @@ std::int64_t find_run(session& s, const journal& records, const std::string& nam
         if (run->registry == s.address().canonical() && (last ? may_have_taken(*run) : run->id == wanted))
             return run->id;
     throw failure(
-        {errc::not_found, last ? "the journal has no run with anything to restore; see regsweep journal; each index "
-                                 "file has one of its own (-c)"
-                               : "the journal has no run " + name + " of this registry, see regsweep journal"});
+        {errc::not_found,
+         last ? "the journal has no run with anything to restore; see regsweep journal; each index file has one of its "
+                "own (-c), and so has each part of a registry (--repo, --repos-from)"
+              : "the journal has no run " + name + " of this registry, see regsweep journal"});
 }
 
 void print_entries_table(const journal& records, std::int64_t run)

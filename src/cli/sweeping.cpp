@@ -338,8 +338,8 @@ swept carry_out(session& s, const plan& what, const sweep_options& how, index* k
         *outcome = explain_interruption(outcome->error(),
                                         run.progress().run == 0
                                             ? "nothing was deleted"
-                                            : "what was deleted until then is in the journal, see regsweep journal; "
-                                              "the same command again goes on with the rest");
+                                            : "what was deleted until then is in the journal, see regsweep journal" +
+                                                  same_place(s) + "; the same command again goes on with the rest");
     return {*std::move(outcome), run.progress()};
 }
 
