@@ -54,13 +54,13 @@ void add_load_options(CLI::App& subcommand, bench_options& into)
         ->type_name("N,...")
         ->group(group);
     subcommand.add_option("--duration", into.duration, "Seconds that are measured [10, without --requests]")
-        ->check(CLI::Range(0.01, 86400.0))
+        ->check(number_between(0.01, 86400.0))
         ->group(group);
     subcommand.add_option("--requests", into.requests, "Requests that are measured, instead of or within --duration")
         ->check(CLI::PositiveNumber)
         ->group(group);
     subcommand.add_option("--warmup", into.warmup, "Seconds before that, which are not measured")
-        ->check(CLI::Range(0.0, 86400.0))
+        ->check(number_between(0.0, 86400.0))
         ->capture_default_str()
         ->group(group);
     auto* const order = subcommand.add_option("--order", into.order, "Order of what is asked for")->group(group);
@@ -85,11 +85,11 @@ void add_limit_options(CLI::App& subcommand, bench_options& into)
     const std::string group = "Limit";
     subcommand.add_flag("--find-limit", into.find_limit, "Find the highest rate that holds")->group(group);
     subcommand.add_option("--slo-p99", into.slo_p99, "Milliseconds that 99 % of the answers may take")
-        ->check(CLI::Range(0.001, 3.6e6))
+        ->check(number_between(0.001, 3.6e6))
         ->capture_default_str()
         ->group(group);
     subcommand.add_option("--hold", into.hold, "Seconds that a rate has to hold")
-        ->check(CLI::Range(0.1, 86400.0))
+        ->check(number_between(0.1, 86400.0))
         ->capture_default_str()
         ->group(group);
 }

@@ -4,8 +4,15 @@
 #include "regsweep/core/nearest.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace regsweep::cli {
+namespace {
+
+constexpr double least_rate = 0.00001; // about one a day
+constexpr double most_rate = 1'000'000;
+
+} // namespace
 
 void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<choice>& aliases)
 {
@@ -32,6 +39,45 @@ void limit_to(CLI::Option& option, std::vector<choice> words, const std::vector<
 CLI::Validator file_name()
 {
     return {[](std::string& given) { return std::string(given.empty() ? "is empty: name a file" : ""); }, ""};
+}
+
+CLI::Validator repository_glob()
+{
+    return {[](std::string& given) {
+                return std::string(given.empty() ? "is empty: give a name or a glob, as in 'team/*'" : "");
+            },
+            ""};
+}
+
+CLI::Validator number_between(double least, double most)
+{
+    std::ostringstream bounds;
+    bounds.precision(10);
+    bounds << least << " to " << most;
+    std::ostringstream shown;
+    shown << "FLOAT in [" << least << " - " << most << "]";
+    const auto check = [least, most, text = bounds.str()](std::string& given) {
+        double number = 0;
+        const bool fine = CLI::detail::lexical_cast(given, number) && number >= least && number <= most;
+        return fine ? std::string() : "'" + printable(given, 60) + "' is no number from " + text;
+    };
+    return {check, shown.str()};
+}
+
+bool is_rate(double number) noexcept
+{
+    return number == 0 || (number >= least_rate && number <= most_rate);
+}
+
+CLI::Validator rate()
+{
+    const auto check = [](std::string& given) {
+        double number = 0;
+        const bool fine = CLI::detail::lexical_cast(given, number) && is_rate(number);
+        return fine ? std::string()
+                    : "'" + printable(given, 60) + "' is no number from 0.00001 to 1000000, nor 0 for no limit";
+    };
+    return {check, ""};
 }
 
 bool takes_values(const CLI::Option& option)

@@ -37,6 +37,16 @@ void limit_to(CLI::Option& option, const std::vector<std::pair<std::string, Enum
 /// What the name of a file is checked with: it is not empty, as that of a variable that a script forgot to set.
 CLI::Validator file_name();
 
+/// The same for a glob of repositories: an empty one matches none.
+CLI::Validator repository_glob();
+
+/// A number from `least` to `most`, which `nan` is not.
+CLI::Validator number_between(double least, double most);
+
+/// What may be done in a second: 0 for no limit, else what lets a run go on within a day or so.
+bool is_rate(double number) noexcept;
+CLI::Validator rate();
+
 /// Whether values follow the option: it is no flag.
 bool takes_values(const CLI::Option& option);
 

@@ -57,8 +57,10 @@ int bench(session& s, const bench_options& how)
     raise_file_limit();
     const load_options load = load_of(s, how);
     std::optional<load_report> earlier;
-    if (!how.compare.empty())
+    if (!how.compare.empty()) {
+        const interruption stop = end_when_interrupted();
         earlier = read_earlier(how.compare);
+    }
     const load_report* const before = earlier ? &*earlier : nullptr;
     if (how.deletes())
         return bench_delete(s, how, begin_report(s, how, load), before);

@@ -1,5 +1,6 @@
 #include "cli/choices.hpp"
 #include "cli/details.hpp"
+#include "cli/selection_options.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
@@ -43,8 +44,7 @@ std::vector<number> chosen_repositories(const content_graph& graph, const std::v
     for (const auto& name : names) {
         const number found = graph.find_repository(name);
         if (found == content_graph::none)
-            terminal::standard().warning("the index has no repository '" + printable(name) +
-                                         "'; list-repo-names shows what it has, --refresh reads anew");
+            warn_of_unknown_repository(name);
         else
             out.push_back(found);
     }

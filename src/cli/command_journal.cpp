@@ -130,9 +130,10 @@ std::int64_t find_run(session& s, const journal& records, const std::string& nam
         if (run->registry == s.address().canonical() && (last ? may_have_taken(*run) : run->id == wanted))
             return run->id;
     throw failure(
-        {errc::not_found, last ? "the journal has no run with anything to restore; see regsweep journal; each index "
-                                 "file has one of its own (-c)"
-                               : "the journal has no run " + name + " of this registry, see regsweep journal"});
+        {errc::not_found,
+         last ? "the journal has no run with anything to restore; see regsweep journal; each index file has one of its "
+                "own (-c), and so has each part of a registry (--repo, --repos-from)"
+              : "the journal has no run " + name + " of this registry, see regsweep journal"});
 }
 
 void print_entries_table(const journal& records, std::int64_t run)
@@ -250,6 +251,12 @@ int restore(session& s, const restore_options& how)
     }
     if (known)
         save_index(s, *known);
+    if (!*outcome)
+        throw failure(explain_interruption(outcome->error(), how.dry_run
+                                                                 ? "nothing was changed"
+                                                                 : "what was restored until then stays; the "
+                                                                   "same command again, for run " +
+                                                                       std::to_string(id) + ", goes on with the rest"));
     const auto done = std::move(*outcome).value();
     output out;
     if (s.options().output == output_format::json) {

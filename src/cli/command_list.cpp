@@ -1,5 +1,6 @@
 #include "cli/count.hpp"
 #include "cli/details.hpp"
+#include "cli/selection_options.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "regsweep/select/version.hpp"
@@ -34,7 +35,9 @@ std::vector<std::string> repositories_with_tags(const index& from, std::vector<s
     only.erase(std::unique(only.begin(), only.end()), only.end());
     for (auto& name : only) {
         const auto info = from.find_repository(name).value();
-        if (info && info->tags != 0)
+        if (!info)
+            warn_of_unknown_repository(name);
+        else if (info->tags != 0)
             names.push_back(std::move(name));
     }
     return names;

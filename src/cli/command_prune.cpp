@@ -1,4 +1,5 @@
 #include "cli/details.hpp"
+#include "cli/interruption.hpp"
 #include "cli/lock_file.hpp"
 #include "cli/metrics_file.hpp"
 #include "cli/plan_file.hpp"
@@ -91,8 +92,7 @@ public:
 
     int run()
     {
-        retention_policy policy = policy_of(how_);
-        summary_.in_use = read_used(s_, how_);
+        retention_policy policy = read_rules();
         auto by = retention::create(std::move(policy), current_time(), summary_.in_use.value_or(in_use_references()));
         if (!by)
             throw failure(by.error());
@@ -119,6 +119,14 @@ public:
     }
 
 private:
+    retention_policy read_rules()
+    {
+        const interruption stop = end_when_interrupted();
+        retention_policy policy = policy_of(how_);
+        summary_.in_use = read_used(s_, how_);
+        return policy;
+    }
+
     // Facts are read where the policy or what is in use asks for them; those at hand tell what a plan frees.
     void open_details()
     {
@@ -328,9 +336,25 @@ int status_of(const std::exception_ptr& what)
     }
 }
 
+// By then all is done that was to be done: that it cannot be told of is no reason to say that it failed.
+bool metrics_written(const std::string& file, const prune_metrics& what)
+{
+    try {
+        write_metrics(file, what);
+        return true;
+    } catch (const failure& e) {
+        const bool deleted = !what.dry_run && (what.exit_status == exit_done || what.exit_status == exit_partly);
+        terminal::standard().error(std::string("--metrics-file: ") + e.what() +
+                                   (deleted ? "; the deletion itself is done" : ""));
+        return false;
+    }
+}
+
 int prune(session& s, const prune_options& how)
 {
     check_standard_input(s, how);
+    if (!how.metrics_file.empty())
+        check_metrics_file(how.metrics_file);
     prune_metrics metrics;
     metrics.registry = s.address().canonical();
     metrics.dry_run = is_dry(how);
@@ -339,8 +363,7 @@ int prune(session& s, const prune_options& how)
         metrics.exit_status = status;
         metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         metrics.finished_at = now_in_seconds();
-        if (!how.metrics_file.empty())
-            write_metrics(how.metrics_file, metrics);
+        return how.metrics_file.empty() || metrics_written(how.metrics_file, metrics);
     };
     int status = exit_done;
     try {
@@ -350,8 +373,7 @@ int prune(session& s, const prune_options& how)
         tell(status_of(thrown));
         std::rethrow_exception(thrown);
     }
-    tell(status);
-    return status;
+    return tell(status) || status != exit_done ? status : exit_partly;
 }
 
 } // namespace

@@ -92,7 +92,7 @@ void tell_nothing_selected(const selection& chosen, bool tags)
 }
 
 // Shows and writes the steps as they come: a plan of millions of tags need not fit into memory to be looked at.
-int preview(session& s, const selection& chosen, const plan_header& header, const remove_options& how)
+int preview(session& s, const selection& chosen, const plan_header& header, const remove_options& how, bool tags)
 {
     plan_display shown(s, true);
     std::optional<plan_file> file;
@@ -105,6 +105,8 @@ int preview(session& s, const selection& chosen, const plan_header& header, cons
         return {};
     }).value();
     shown.finish();
+    if (shown.counts().digests + shown.counts().tags == 0)
+        tell_nothing_selected(chosen, tags);
     tell_of_children(shown, how);
     if (file)
         file->finish();
@@ -117,7 +119,8 @@ plan add_children(session& s, const remove_options& how, plan what)
 {
     sweeper look(sweep_settings(s, how.how));
     const interruption stop([&] { look.cancel(); });
-    look.add_children(what).value();
+    if (const auto done = look.add_children(what); !done)
+        throw failure(explain_interruption(done.error(), "nothing was deleted"));
     return what;
 }
 
@@ -128,11 +131,12 @@ int remove(session& s, const remove_options& how, bool tags)
     {
         const selection chosen = select(s, from, how.what, tags);
         refuse_incomplete(chosen);
-        tell_nothing_selected(chosen, tags);
         const plan_header header = header_of(s, how, tags);
         if (how.how.dry_run && !how.with_children)
-            return preview(s, chosen, header, how);
+            return preview(s, chosen, header, how, tags);
         what = make_plan(chosen, header).value();
+        if (what.steps.empty())
+            tell_nothing_selected(chosen, tags);
     }
     if (how.with_children)
         what = add_children(s, how, std::move(what));

@@ -298,9 +298,9 @@ void set_delete_rate(const std::string& file, const given_value& from, options& 
 {
     char* end = nullptr;
     const double rate = std::strtod(from.words.front().c_str(), &end);
-    if (*end != '\0' || !(rate >= 0 && rate <= 1e6))
-        throw failure(
-            detail::yaml_error(file, from.line, from.column, "delete_rate: expected a number from 0 to 1000000"));
+    if (*end != '\0' || !is_rate(rate))
+        throw failure(detail::yaml_error(file, from.line, from.column,
+                                         "delete_rate: expected a number from 0.00001 to 1000000, or 0 for no limit"));
     into.delete_rate = rate;
 }
 
@@ -378,7 +378,7 @@ std::string password_from_file(const std::string& name)
 
 std::string password_from_command(const std::string& name, const std::string& command)
 {
-    const interruption stop([] { ::_exit(exit_interrupted); });
+    const interruption stop = end_when_interrupted();
     sigset_t both;
     sigemptyset(&both);
     sigaddset(&both, SIGINT);

@@ -28,7 +28,11 @@ details_report run_details(session& s, const index& from, details_store& store, 
         return details_line(run.progress(),
                             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     });
-    return run.run(from, store).value();
+    const auto done = run.run(from, store);
+    if (!done)
+        throw failure(explain_interruption(
+            done.error(), s.index_file().empty() ? "" : "what was read is kept, and the same command again goes on"));
+    return *done;
 }
 
 void tell_details_problems(session& s, const details_report& report)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 namespace regsweep::cli {
 namespace {
@@ -68,6 +69,18 @@ void interruption::watch(const std::stop_token& over)
         stop_();
     }
     ::close(fd);
+}
+
+interruption end_when_interrupted()
+{
+    return interruption([] { ::_exit(exit_interrupted); });
+}
+
+error explain_interruption(error e, std::string left)
+{
+    if (e.is(errc::cancelled))
+        e.detail = std::move(left);
+    return e;
 }
 
 } // namespace regsweep::cli

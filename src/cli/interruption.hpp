@@ -1,7 +1,10 @@
 #ifndef REGSWEEP_SRC_CLI_INTERRUPTION_HPP
 #define REGSWEEP_SRC_CLI_INTERRUPTION_HPP
 
+#include "regsweep/core/error.hpp"
+
 #include <functional>
+#include <string>
 #include <thread>
 
 namespace regsweep::cli {
@@ -26,6 +29,13 @@ private:
     int wake_ = -1;
     std::jthread thread_;
 };
+
+/// One that ends the process at once, with exit status 130: for waiting on a person, a pipe or another program, while
+/// nothing is begun that would have to end orderly.
+interruption end_when_interrupted();
+
+/// `e`; if it is an interruption, with what that has left and how to go on, for `main` to say.
+error explain_interruption(error e, std::string left);
 
 } // namespace regsweep::cli
 

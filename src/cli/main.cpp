@@ -82,7 +82,8 @@ int main(int argc, char** argv)
         return exit_usage;
     } catch (const regsweep::failure& e) {
         if (e.why().is(regsweep::errc::cancelled)) {
-            terminal::standard().error("interrupted; what was found is kept, see refresh --resume");
+            const std::string& left = e.why().detail;
+            terminal::standard().error("interrupted" + (left.empty() ? "" : "; " + left));
             return exit_interrupted;
         }
         terminal::standard().error(e.what());

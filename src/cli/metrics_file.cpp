@@ -3,6 +3,7 @@
 #include "core/files.hpp"
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 namespace regsweep::cli {
@@ -21,6 +22,9 @@ std::string escaped(const std::string& text)
 // What the old file says of this registry; nothing if it cannot be read.
 std::string old_success(const std::string& file, const std::string& labels)
 {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(file, ec)) // a pipe would be waited for
+        return {};
     std::ifstream in(file);
     const std::string begin = last_success + labels + " ";
     std::string line;
@@ -47,6 +51,20 @@ private:
 };
 
 } // namespace
+
+void check_metrics_file(const std::string& file)
+{
+    std::error_code ec;
+    const auto kind = std::filesystem::status(file, ec).type();
+    using std::filesystem::file_type;
+    if (kind != file_type::regular && kind != file_type::not_found && kind != file_type::directory)
+        return; // opened and closed again, a pipe would end for who reads it
+    if (const auto tried = replacing_writer::create(file); !tried) {
+        error why = tried.error();
+        why.detail = "--metrics-file: " + why.detail + "; nothing was deleted";
+        throw failure(why);
+    }
+}
 
 void write_metrics(const std::string& file, const prune_metrics& what)
 {

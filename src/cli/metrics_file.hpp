@@ -22,6 +22,9 @@ struct prune_metrics
     int exit_status = 0;
 };
 
+/// Throws `failure` where such a file cannot be written, before there is anything to write.
+void check_metrics_file(const std::string& file);
+
 /// Writes them in Prometheus' text format, for node_exporter's textfile collector: beside `file`, then renamed into
 /// place. The time of the last success is taken over from the old file unless this run is one. Throws `failure`.
 void write_metrics(const std::string& file, const prune_metrics& what);

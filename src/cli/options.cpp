@@ -172,35 +172,39 @@ void add_common_options(CLI::App& app, options& into)
     app.add_option("--repo", into.patterns,
                    "Crawl only repositories that match this glob; may be repeated; names without * ? [ need no catalog")
         ->type_name("GLOB")
+        ->check(repository_glob())
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->group(index);
     app.add_option("--repos-from", into.repos_from,
                    "Crawl the repositories that this file names, one a line; - is standard input")
         ->type_name("FILE")
+        ->check(file_name())
         ->group(index);
 
     const std::string crawl = "Crawl";
     // The bounds are told when they are broken; in the help they would only make noise.
-    const auto number = [&](const char* name, auto& into_value, auto least, auto most, const char* type,
+    const auto number = [&](const char* name, auto& into_value, CLI::Validator bounds, const char* type,
                             const char* text) {
         app.add_option(name, into_value, text)
             ->envname(variable_of(name))
-            ->check(CLI::Range(least, most).description(""))
+            ->check(bounds.description(""))
             ->type_name(type)
             ->group(crawl);
     };
-    number("--concurrency", into.concurrency, 1U, 4096U, "N",
+    number("--concurrency", into.concurrency, CLI::Range(1U, 4096U), "N",
            "Requests in flight; without it, as many as the registry serves best");
-    number("--max-concurrency", into.max_concurrency, 1U, 4096U, "N", "Bound of what is found to serve best [256]");
-    number("--pipeline", into.pipeline, 1U, 64U, "N",
+    number("--max-concurrency", into.max_concurrency, CLI::Range(1U, 4096U), "N",
+           "Bound of what is found to serve best [256]");
+    number("--pipeline", into.pipeline, CLI::Range(1U, 64U), "N",
            "Requests sent together on a connection; without it, more than one only where that pays");
-    number("--threads", into.threads, 1U, 256U, "N", "Threads, each with its own connections [1]");
-    number("--rate", into.rate, 0.0, 1e6, "R", "Requests a second at the most; 0 for no limit [0]");
-    number("--timeout", into.timeout, 0.001, 86400.0, "SECONDS",
+    number("--threads", into.threads, CLI::Range(1U, 256U), "N", "Threads, each with its own connections [1]");
+    number("--rate", into.rate, rate(), "R", "Requests a second at the most; 0 for no limit [0]");
+    number("--timeout", into.timeout, number_between(0.001, 86400.0), "SECONDS",
            "Without a byte for so long, an answer is given up [30]");
-    number("--retries", into.retries, 0U, 1000U, "N", "Repetitions of a request that failed for a passing reason [5]");
-    number("--page-size", into.page_size, 1U, 1000000U, "N", "Names to ask for in a page [1000]");
+    number("--retries", into.retries, CLI::Range(0U, 1000U), "N",
+           "Repetitions of a request that failed for a passing reason [5]");
+    number("--page-size", into.page_size, CLI::Range(1U, 1000000U), "N", "Names to ask for in a page [1000]");
 
     const std::string output = "Output";
     auto* const form =

@@ -28,7 +28,7 @@ void plan_file::check(const result<void>& done)
 
 std::string quoted(const std::string& word)
 {
-    if (!word.empty() && word.find_first_of(" \t'\"\\<>|&;()$`*?[]#~!{}") == std::string::npos)
+    if (!word.empty() && word.find_first_of(" \t\n'\"\\<>|&;()$`*?[]#~!{}") == std::string::npos)
         return word;
     std::string out = "'";
     for (const char c : word)

@@ -2,8 +2,47 @@
 
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
+#include "regsweep/core/names.hpp"
+
+#include <utility>
 
 namespace regsweep::cli {
+namespace {
+
+// Whether the word is a tag, or an operator and what can be the beginning of one.
+bool is_selector(std::string_view word)
+{
+    for (const std::string_view sign : {"<=", ">=", "==", "<", ">"})
+        if (word.starts_with(sign))
+            return valid_tag(word.substr(sign.size(), 1));
+    return valid_tag(word);
+}
+
+std::string meant_by(std::string_view word)
+{
+    const std::string_view sign = word.starts_with("=>") ? ">=" : word.starts_with("=<") ? "<=" : "==";
+    const std::size_t wrong = word.starts_with("=>") || word.starts_with("=<") ? 2 : word.starts_with("=") ? 1 : 0;
+    const std::string meant = std::string(sign) + std::string(word.substr(wrong));
+    return wrong != 0 && is_selector(meant) ? " (did you mean '" + printable(meant, 60) + "'?)" : "";
+}
+
+// Old scripts that have such words go on as they did.
+void warn_of_selectors(const char* option, const std::vector<std::string>& words)
+{
+    for (const auto& word : words)
+        if (!is_selector(word))
+            terminal::standard().warning(std::string(option) + ": '" + printable(word, 60) +
+                                         "' is neither a tag nor a version" + meant_by(word) +
+                                         "; write a tag as it is, or a version after < > <= >= or ==, as in '>=1.2'");
+}
+
+} // namespace
+
+void warn_of_unknown_repository(const std::string& name)
+{
+    terminal::standard().warning("the index has no repository '" + printable(name) +
+                                 "'; list-repo-names shows what it has, --refresh reads anew");
+}
 
 void add_repository_selection(CLI::App& subcommand, selection_options& into)
 {
@@ -34,10 +73,14 @@ selection select(session& s, const index& from, selection_options options, bool 
     if (tags && options.tags.empty() && options.regexes.empty())
         throw usage_error("no tags selected: name some with -t or -re");
     options.raise_intersecting_repo = !s.options().keep_intersecting_repo;
-    selection chosen = (tags ? select_tags(from, options) : select_repositories(from, options)).value();
+    warn_of_selectors("-t", options.tags);
+    warn_of_selectors("-x", options.exclude);
+    auto found = tags ? select_tags(from, options) : select_repositories(from, options);
+    if (!found && found.error().is(errc::bad_regex))
+        throw usage_error(found.error().message());
+    selection chosen = std::move(found).value();
     for (const auto& name : chosen.unknown_repositories())
-        terminal::standard().warning("the index has no repository '" + printable(name) +
-                                     "'; list-repo-names shows what it has, --refresh reads anew");
+        warn_of_unknown_repository(name);
     return chosen;
 }
 

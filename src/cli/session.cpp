@@ -193,6 +193,7 @@ fs::path session::default_file() const
 
 void session::read_names()
 {
+    const interruption stop = end_when_interrupted();
     std::ifstream file;
     const bool standard_input = options_.repos_from == "-";
     if (!standard_input)
@@ -216,6 +217,13 @@ void session::read_names()
                                                 " names; crawl them in parts"});
         crawl_.names.push_back(line);
     }
+    const std::string name = standard_input ? "standard input" : printable(options_.repos_from);
+    if (in.bad())
+        throw failure({errc::io, "--repos-from: " + name + " cannot be read: is it a folder?"});
+    if (crawl_.names.empty())
+        throw failure({errc::bad_argument, "--repos-from: " + name +
+                                               " names no repository: write one a line, as in team/app, or leave "
+                                               "--repos-from out for all of the registry"});
     crawl_.only_names = true;
 }
 
@@ -262,6 +270,7 @@ void session::find_credentials()
     }
     std::string password = options_.password;
     if (options_.password_stdin) {
+        const interruption stop = end_when_interrupted();
         std::getline(std::cin, password);
         if (!password.empty() && password.back() == '\r')
             password.pop_back();
@@ -348,8 +357,10 @@ session::crawled session::crawl(bool resume)
         });
         outcome.emplace(run.run(*builder));
     }
-    if (!*outcome && !builder->failed())
-        throw failure(explain_catalog(outcome->error(), crawl_.address));
+    if (!*outcome && !builder->failed()) {
+        const char* left = index_file_.empty() ? "" : "what was found is kept, see refresh --resume";
+        throw failure(explain_catalog(explain_interruption(outcome->error(), left), crawl_.address));
+    }
     auto made = builder->finish(); // where writing failed, this says why
     index done = std::move(made).value();
     auto summary = done.summary().value();
@@ -366,6 +377,14 @@ std::filesystem::path session::journal_file() const
     }
     file += ".journal";
     return file;
+}
+
+std::string session::cache_to_repeat() const
+{
+    // Of a part of the registry, what named that part may be gone by then: standard input, a file, a variable.
+    if (!crawl_scope(crawl_).empty())
+        return (index_file_.empty() ? default_file() : index_file_).string();
+    return options_.cache;
 }
 
 std::optional<index> session::index_to_change()

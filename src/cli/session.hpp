@@ -48,6 +48,9 @@ public:
 
     /// Where deletions are recorded: beside the index.
     std::filesystem::path journal_file() const;
+    /// What `-c` has to say for another command to use this index and journal, whatever has chosen them; empty where
+    /// it need not be given.
+    std::string cache_to_repeat() const;
 
     /// Names on standard error what a crawl could not read.
     void tell_problems(const crawl_report& report);

@@ -1,13 +1,17 @@
 #include "cli/sweeping.hpp"
 
+#include "cli/choices.hpp"
 #include "cli/count.hpp"
 #include "cli/interruption.hpp"
+#include "cli/plan_file.hpp"
 #include "cli/session.hpp"
+#include "core/files.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -69,6 +73,26 @@ void json_exceptions(output& out, const std::vector<sweep_exception>& list)
             << ",\"digest\":" << json_string(list[i].digest.to_string()) << ",\"tags\":" << json_strings(list[i].tags)
             << ",\"reason\":" << json_string(list[i].why) << "}";
     out << "]";
+}
+
+// The options with which another command finds the same registry, index and journal.
+std::string same_place(const session& s)
+{
+    const options& given = s.options();
+    const std::string cache = s.cache_to_repeat();
+    return " -reg " + quoted(given.registry_name.empty() ? given.registry : given.registry_name) +
+           (given.config.empty() ? "" : " --config " + quoted(given.config)) +
+           (cache.empty() ? "" : " -c " + quoted(cache));
+}
+
+// Says why a plan cannot be read. A pipe is not tried: it would end for who writes it.
+void check_readable(const std::string& file)
+{
+    using std::filesystem::file_type;
+    std::error_code ec;
+    const auto kind = std::filesystem::status(file, ec).type();
+    if (kind != file_type::fifo && kind != file_type::character && kind != file_type::socket)
+        open_to_read(file).value();
 }
 
 void print_json(session& s, const plan_counts& counts, const sweep_report& done)
@@ -154,7 +178,7 @@ void add_sweep_flags(CLI::App& subcommand, sweep_flags& into)
         ->group(group);
     subcommand.add_option("--delete-rate", into.delete_rate, "Deletions a second at the most; 0 for no limit")
         ->envname("REGSWEEP_DELETE_RATE")
-        ->check(CLI::Range(0.0, 1e6).description(""))
+        ->check(rate())
         ->type_name("R")
         ->group(group);
     subcommand.add_option("--max-failures", into.max_failures, "Stop after so many failed deletions; 0 for never")
@@ -241,7 +265,7 @@ bool confirmed(session& s, const plan_counts& counts, const sweep_flags& how)
     std::ofstream tty("/dev/tty");
     std::ostream& ask = tty ? static_cast<std::ostream&>(tty) : std::cerr;
     ask << "Delete " << counts_text(counts) << " of " << s.address().name << "? [y/N] " << std::flush;
-    const interruption stop([] { ::_exit(exit_interrupted); });
+    const interruption stop = end_when_interrupted();
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
@@ -273,16 +297,16 @@ std::string progress_line(const sweep_progress& now, double seconds)
 
 std::string undo_command(const session& s, std::int64_t run)
 {
-    const options& given = s.options();
-    return "regsweep restore " + std::to_string(run) + " -reg " +
-           (given.registry_name.empty() ? given.registry : given.registry_name) +
-           (given.config.empty() ? "" : " --config " + given.config) +
-           (given.cache.empty() ? "" : " -c " + given.cache);
+    return "regsweep restore " + std::to_string(run) + same_place(s);
 }
 
 plan read_plan_of(session& s, const std::string& file)
 {
-    plan what = read_plan(std::filesystem::path(file)).value();
+    check_readable(file);
+    plan what = [&] {
+        const interruption stop = end_when_interrupted();
+        return read_plan(std::filesystem::path(file)).value();
+    }();
     if (what.header.registry != s.address().canonical())
         throw failure({errc::bad_argument, file + " is a plan for " + what.header.registry + ", not for " +
                                                s.address().canonical() + "; give the plan's with -reg"});
@@ -307,8 +331,15 @@ swept carry_out(session& s, const plan& what, const sweep_options& how, index* k
     if (known != nullptr)
         save_index(s, *known);
     if (const auto number = run.progress().run; !*outcome && number != 0)
-        terminal::standard().info("what was deleted until then is in the journal, see regsweep journal " +
-                                  std::to_string(number) + " and regsweep restore " + std::to_string(number));
+        terminal::standard().info("what was deleted until then is in the journal: regsweep journal " +
+                                  std::to_string(number) + same_place(s) + " shows it, " + undo_command(s, number) +
+                                  " takes it back");
+    if (!*outcome)
+        *outcome = explain_interruption(outcome->error(),
+                                        run.progress().run == 0
+                                            ? "nothing was deleted"
+                                            : "what was deleted until then is in the journal, see regsweep journal" +
+                                                  same_place(s) + "; the same command again goes on with the rest");
     return {*std::move(outcome), run.progress()};
 }
 

@@ -78,7 +78,7 @@ struct swept
 swept carry_out(session& s, const plan& what, const sweep_options& how, index* known,
                 const std::function<std::string(const sweep_progress&, double)>& line);
 
-/// How to take a run back, to be typed.
+/// How to take a run back, to be typed into a shell.
 std::string undo_command(const session& s, std::int64_t run);
 
 /// What became of a plan for people, on standard output.

@@ -378,6 +378,9 @@ BOOST_AUTO_TEST_CASE(wrong_usage)
         {"refresh", "--concurrency", "many"},
         {"refresh", "--concurrency", "0"},
         {"refresh", "--page-size", "-1"},
+        {"refresh", "--repo", ""},
+        {"refresh", "--repo", "a", "--repo", ""},
+        {"refresh", "--repos-from", ""},
         {"list-repo-names", "--output", "xml"},
         {"list-repo-names", "-reg", "http://user:secret@host"},
     };

@@ -1,13 +1,21 @@
-// What is asked on a terminal: whether to delete, a password, the passphrase of a key.
+// What is asked on a terminal: whether to delete, a password, the passphrase of a key; and what a pipe is to bring.
 #include "common/fake_registry.hpp"
 #include "integration/program.hpp"
 #include "integration/pseudo_terminal.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
 #include <memory>
+#include <thread>
 
 using namespace regsweep::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -44,6 +52,21 @@ fake_options with_password()
     out.auth.user = "alice";
     out.auth.password = "open-sesame";
     return out;
+}
+
+/// Waits until the program is so far that it has to see to signals itself.
+bool blocks_interruptions(process& of)
+{
+    const auto both = (1UL << (SIGINT - 1)) | (1UL << (SIGTERM - 1));
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (of.running() && std::chrono::steady_clock::now() < end) {
+        std::ifstream status("/proc/" + std::to_string(of.pid()) + "/status");
+        for (std::string line; std::getline(status, line);)
+            if (line.starts_with("SigBlk:") && (std::stoul(line.substr(7), nullptr, 16) & both) == both)
+                return true;
+        std::this_thread::sleep_for(1ms);
+    }
+    return false;
 }
 
 } // namespace
@@ -89,6 +112,40 @@ BOOST_AUTO_TEST_CASE(an_interruption_is_no_answer)
     asked.type(interrupt);
     BOOST_TEST(asked.wait() == 130, asked.shown());
     BOOST_TEST(deletions() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_interruption_ends_the_wait_for_a_pipe)
+{
+    serve();
+    const std::string pipe = file("pipe").string();
+    BOOST_TEST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const int silent = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC); // so that it neither blocks nor ends
+    BOOST_TEST_REQUIRE(silent >= 0);
+    const std::vector<std::vector<std::string>> waiting = {
+        {"refresh", "--repos-from", "-"},
+        {"refresh", "--repos-from", pipe},
+        {"refresh", "--user", "alice", "--password-stdin"},
+        {"prune", "--policy", "-", "--yes"},
+        {"prune", "--policy", pipe, "--yes"},
+        {"prune", "--remove", "*", "--in-use", "-", "--yes"},
+        {"apply", pipe, "--yes"},
+        {"bench", "--op", "delete", "--plan", pipe, "--yes-delete"},
+        {"bench", "--compare", pipe},
+    };
+    for (const auto& args : waiting)
+        for (const int number : {SIGINT, SIGTERM}) {
+            auto shell = program(args);
+            shell.args.insert(shell.args.begin(), {"sh", "-c", "exec \"$0\" \"$@\" <'" + pipe + "'"});
+            process reader(shell);
+            BOOST_TEST_REQUIRE(blocks_interruptions(reader), shown(args));
+            reader.signal(number);
+            const auto done = reader.wait(20s);
+            BOOST_TEST(!done.killed, shown(args));
+            BOOST_TEST(done.exit_code == 130, shown(args) << ": " << done.err);
+        }
+    ::close(silent);
+    BOOST_TEST(registry->requests("", "/") == 0U);
+    BOOST_TEST(!std::filesystem::exists(file("i.db")));
 }
 
 BOOST_AUTO_TEST_CASE(nobody_is_asked_who_has_said_yes)

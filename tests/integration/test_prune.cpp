@@ -323,6 +323,22 @@ BOOST_FIXTURE_TEST_CASE(what_lost_its_tag_goes_by_a_rule_for_it, filled)
     pull_all();
 }
 
+BOOST_FIXTURE_TEST_CASE(metrics_that_cannot_be_written, filled)
+{
+    const auto file = policy(branches);
+    const auto before = everything();
+    for (const auto& name : {home.file("none/regsweep.prom").string(), home.file("").string()}) {
+        check_fails(run({"--policy", file, "--yes", "--metrics-file", name}), 1,
+                    {"--metrics-file: cannot write '", "nothing was deleted"});
+        BOOST_TEST((everything() == before));
+    }
+    const auto done = run({"--policy", file, "--yes", "--metrics-file", "/dev/full"});
+    BOOST_TEST(done.exit_code == 3, done.err);
+    BOOST_TEST(count_errors(done.err) == 1U, done.err);
+    check_says(done.err, {"--metrics-file: ", "/dev/full", "the deletion itself is done"});
+    BOOST_TEST((everything() != before));
+}
+
 BOOST_FIXTURE_TEST_CASE(runs_that_nobody_watches, filled)
 {
     const auto file = policy(branches);

@@ -313,8 +313,30 @@ BOOST_FIXTURE_TEST_CASE(an_interrupt_says_how_to_go_on, fixture)
     const auto done = sweep.wait();
     BOOST_TEST(done.exit_code == 130, done.err);
     BOOST_TEST(mentions(done.err, "regsweep restore"), done.err);
+    BOOST_TEST(mentions(done.err, "error: interrupted; what was deleted until then is in the journal"), done.err);
+    BOOST_TEST(!mentions(done.err, "--resume"), done.err);
     BOOST_TEST(mentions(run({"journal"}).out, "interrupted"));
     expect(0, {"restore", "last"});
+    BOOST_TEST((content_of(client) == before));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_interrupted_restore_says_how_to_go_on, fixture)
+{
+    push_small("many", 100);
+    const auto before = content_of(client);
+    expect(0, {"remove-repos", "-r", "many", "--refresh"});
+    const auto after = content_of(client);
+    process back(home.command(
+        {"restore", "last", "--rate", "20", "-c", home.file("index.db").string(), "-reg", registry.address()}));
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (content_of(client) == after && std::chrono::steady_clock::now() < end)
+        BOOST_TEST_REQUIRE(!back.wait_for_end(20ms), back.err());
+    back.signal(SIGTERM);
+    const auto done = back.wait();
+    BOOST_TEST(done.exit_code == 130, done.err);
+    BOOST_TEST(mentions(done.err, "error: interrupted; what was restored until then stays; "), done.err);
+    BOOST_TEST(mentions(done.err, "for run 1,"), done.err);
+    expect(0, {"restore", "1"});
     BOOST_TEST((content_of(client) == before));
 }
 

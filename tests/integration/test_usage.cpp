@@ -54,6 +54,33 @@ BOOST_AUTO_TEST_CASE(the_nearest_command_option_or_value_is_suggested)
     }
 }
 
+BOOST_AUTO_TEST_CASE(numbers_are_finite_and_rates_not_without_end)
+{
+    const sandbox home;
+    const auto refused = [&](const std::vector<std::string>& args, const std::string& said,
+                             const sandbox::variables& env = {}) {
+        const auto done = home.run(args, env);
+        BOOST_TEST(done.exit_code == 2, shown(args) << ": " << done.err);
+        BOOST_TEST(done.err.find(said) != std::string::npos, shown(args) << ": " << done.err);
+    };
+    for (const std::string value : {"nan", "-nan", "inf", "-1", "many", "1e300"}) {
+        const std::string said = ": '" + value + "' is no number from ";
+        for (const std::string option : {"--rate", "--timeout"})
+            refused({option, value, "-reg", "localhost:1", "refresh"}, option + said);
+        for (const std::string option : {"--duration", "--warmup", "--slo-p99", "--hold"})
+            refused({"-reg", "localhost:1", "bench", option, value}, option + said);
+        refused({"-reg", "localhost:1", "apply", "plan.json", "--delete-rate", value}, "--delete-rate" + said);
+        refused({"-reg", "localhost:1", "refresh"}, "--timeout" + said, {{"REGSWEEP_TIMEOUT", value}});
+        refused({"-reg", "localhost:1", "apply", "x"}, "--delete-rate" + said, {{"REGSWEEP_DELETE_RATE", value}});
+    }
+    for (const std::string rate : {"1e-300", "0.000001"}) {
+        refused({"-reg", "localhost:1", "--rate", rate, "refresh"}, "nor 0 for no limit");
+        refused({"-reg", "localhost:1", "apply", "x", "--delete-rate", rate}, "nor 0 for no limit");
+    }
+    for (const std::string rate : {"0", "0.00001", "1000000"})
+        BOOST_TEST(home.run({"__parse", "--rate", rate, "apply", "x", "--delete-rate", rate}).exit_code == 0, rate);
+}
+
 BOOST_AUTO_TEST_CASE(values_may_be_in_any_case)
 {
     const sandbox home;
