@@ -282,7 +282,7 @@ awaitable<bool> sweeper::impl::settle_gone(work_item& item, journal_state state,
     if (some)
         report.failed.push_back({item.step->repository, item.step->id, *std::move(left),
                                  "its manifest is gone, and the registry has left these tags, which lead to nothing; "
-                                 "regsweep restore " +
+                                 "restoring run " +
                                      std::to_string(run_id) + " puts it back, to be deleted again"});
     co_return true;
 }

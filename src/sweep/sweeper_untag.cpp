@@ -201,7 +201,7 @@ awaitable<void> sweeper::impl::put_back_whole(work_item& item, std::int64_t whol
     error why(errc::unsupported,
               "this registry deletes the manifest with its tag, so that --untag cannot be used here" +
                   (lost.empty() ? "; the manifest and its tags were put back"
-                                : lost + "; regsweep restore " + std::to_string(run_id) + " puts it back"));
+                                : lost + "; restoring run " + std::to_string(run_id) + " puts it back"));
     log->settle({whole, lost.empty() ? journal_state::restored : journal_state::done, why.detail}, {});
     done(item, journal_state::failed, why.message());
     fail_for_good(std::move(why));

@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(every_command_line_of_the_documents_is_understood)
             ++count;
             if (line.starts_with("$ "))
                 line.erase(0, 2);
-            auto shell = home.command({}, {{"PATH", home.file("bin").string()}});
+            auto shell = home.command({}, {{"PATH", home.file("bin").string()}, {"CI_PROJECT_PATH", "team/app"}});
             shell.args = {"/bin/sh", "-c", std::regex_replace(line, redirection, "")};
             for (const char* name : {"seen", "refused"})
                 write_file(home.file(name), "");
