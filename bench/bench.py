@@ -199,44 +199,51 @@ def sweep_fake(options, folder, note):
          digits=0, better="more")
 
 
+def beside_curl(options, registry, folder, prefix, repositories, tags):
+    """Deletions/s of a sweep / those of curl, and / those of a curl that reads each manifest first: the medians."""
+    ratios, fair = [], []
+    for r in range(options.rounds):
+        names = [f"bench/{prefix}-{r * 2 * repositories + i:03}" for i in range(2 * repositories)]
+        mine, theirs = names[:repositories], names[repositories:]
+        registry.fill(len(names), tags, first=r * len(names), prefix=prefix)
+        index = os.path.join(folder, f"{prefix}{r}.db")
+        crawl(options, registry.address, index)
+        found = json.loads(run([options.regsweep, "list-tag-names", "-reg", registry.address, "-c", index,
+                                "--output", "json", *theirs])[3])["tags"]
+        urls = os.path.join(folder, "urls")
+        with open(urls, "w") as f:
+            f.writelines(f"http://{registry.address}/v2/{t['repository']}/manifests/{t['digest']}\n" for t in found)
+
+        def ours():
+            got = remove(options, registry.address, index, "-r", *mine)
+            return got["seconds"] / got["removed"]
+
+        def curl(verb):
+            begin = time.monotonic()
+            accept = "-H 'Accept: application/vnd.oci.image.manifest.v1+json'"
+            subprocess.run(f"xargs -P32 -n8 curl -s {accept} -X {verb} < {urls}", shell=True, check=True,
+                           stdout=subprocess.DEVNULL)
+            return (time.monotonic() - begin) / len(found)
+
+        own = ours() if r % 2 == 0 else None
+        read, delete = curl("GET"), curl("DELETE")
+        own = own or ours()
+        ratios.append(delete / own)
+        fair.append((read + delete) / own)
+    return statistics.median(ratios), statistics.median(fair)
+
+
 def bench_sweep(options, folder, note):
     """Deletions."""
     sweep_fake(options, folder, note)
     registry = Registry(folder)
     with registry.child:
-        ratios, fair = [], []
-        mine = theirs = 4
-        for r in range(options.rounds):
-            registry.fill(mine + theirs, options.size(60, 10), first=r * (mine + theirs))
-            index = os.path.join(folder, f"sweep{r}.db")
-            names = [f"bench/repo-{r * (mine + theirs) + i:03}" for i in range(mine + theirs)]
-            crawl(options, registry.address, index)
-            tags = json.loads(run([options.regsweep, "list-tag-names", "-reg", registry.address, "-c", index,
-                                   "--output", "json", *names[mine:]])[3])["tags"]
-            paths = [f"/v2/{t['repository']}/manifests/{t['digest']}" for t in tags]
-
-            def ours():
-                got = remove(options, registry.address, index, "-r", *names[:mine])
-                return got["removed"] / got["seconds"]
-
-            def curl(verb):
-                with open(os.path.join(folder, "urls"), "w") as f:
-                    f.write("\n".join(f"http://{registry.address}{p}" for p in paths))
-                begin = time.monotonic()
-                accept = "-H 'Accept: application/vnd.oci.image.manifest.v1+json'"
-                subprocess.run(f"xargs -P32 -n8 curl -s {accept} -X {verb} < {f.name}", shell=True, check=True,
-                               stdout=subprocess.DEVNULL)
-                return (time.monotonic() - begin) / len(paths)
-
-            own = 1 / ours() if r % 2 == 0 else None
-            read, delete = curl("GET"), curl("DELETE")
-            own = own or 1 / ours()
-            ratios.append(delete / own)
-            fair.append((read + delete) / own)
-    note("curl", "docker-registry: deletions/s / those of xargs -P32 curl", statistics.median(ratios), "", ">= 0.95",
-         better="more", ratio=True)
-    note("curl_read", "docker-registry: deletions/s / those of xargs -P32 curl that reads each manifest first",
-         statistics.median(fair), "", better="more", ratio=True)
+        large, _ = beside_curl(options, registry, folder, "large", 1, options.size(500, 20))
+        small, fair = beside_curl(options, registry, folder, "small", 4, options.size(60, 10))
+    what = "docker-registry, repositories of {} tags: deletions/s / those of xargs -P32 curl"
+    note("curl", what.format(500), large, "", ">= 0.95", better="more", ratio=True)
+    note("curl_small", what.format(60), small, "", better="more", ratio=True)
+    note("curl_read", what.format(60) + " that reads each manifest first", fair, "", better="more", ratio=True)
 
 
 def bench_restore(options, folder, note):

@@ -185,12 +185,12 @@ class Registry:
                  {"Content-Type": "application/octet-stream"})
         return digest
 
-    def fill(self, repositories, tags, first=0):
+    def fill(self, repositories, tags, first=0, prefix="repo"):
         """Pushes `tags` distinct images into each repository; returns the paths of their manifests."""
         kind = "application/vnd.oci.image.manifest.v1+json"
         paths = []
         for r in range(first, first + repositories):
-            name = f"bench/repo-{r:03}"
+            name = f"bench/{prefix}-{r:03}"
             config = self.blob(name, b"{}")
             for t in range(tags):
                 manifest = json.dumps({
