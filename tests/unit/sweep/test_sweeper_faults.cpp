@@ -388,6 +388,28 @@ BOOST_AUTO_TEST_CASE(the_rate_is_kept)
     BOOST_TEST(best >= rate * 0.98);
 }
 
+// Where each waits for its turn, none waits for another one's answer, whatever may be sent together.
+BOOST_AUTO_TEST_CASE(deletes_with_a_rate_for_all_requests_go_side_by_side)
+{
+    constexpr auto latency = 300ms;
+    std::mutex guard;
+    std::vector<std::chrono::steady_clock::time_point> times;
+    auto fake = with([&](const fake_request& request) {
+        const std::lock_guard lock(guard);
+        if (request.method == "DELETE")
+            times.push_back(std::chrono::steady_clock::now());
+    });
+    fake.latency = latency;
+    sweeping s(fake);
+    const plan what = s.fill("a", 32);
+    auto how = s.options();
+    how.concurrency = 32;
+    how.pipeline = 8;
+    how.http.rate = 1000;
+    BOOST_TEST(s.sweep(what, how).value().removed == 32U);
+    BOOST_TEST(std::ranges::count_if(times, [&](auto t) { return t - times.front() < latency; }) > 4);
+}
+
 BOOST_AUTO_TEST_CASE(a_cancelled_run_ends_at_once_and_the_next_one_settles_it)
 {
     sweeping s;
