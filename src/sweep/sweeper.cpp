@@ -112,8 +112,6 @@ void sweeper::impl::done(const work_item& item, journal_state state, std::string
     item.home->end_of(step) = took ? step_end::taken : step_end::stayed;
     if (took && step.kind == step_kind::remove) {
         change.what = index_change::kind::remove_digest;
-        if (!item.home->children_of(step).empty())
-            item.home->went.insert(step.id);
     } else if (took) {
         change.what = index_change::kind::remove_tag;
         change.tag = step.tags.front();
@@ -285,7 +283,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
     for (auto& part : generations(home, going)) {
         std::vector<const plan_step*> mine;
         for (const plan_step* step : part) {
-            if (step->kind == step_kind::remove && kept.contains(step->id))
+            if (kept.contains(step->id))
                 drop(home, *step, "an index that lists it could not be deleted");
             else
                 mine.push_back(step);
@@ -295,7 +293,7 @@ awaitable<void> sweeper::impl::sweep_repository(std::span<const plan_step> steps
             co_return;
         for (const plan_step* step : part) {
             const auto children = home.children_of(*step);
-            if (!children.empty() && !home.went.contains(step->id))
+            if (home.end_of(*step) != step_end::taken)
                 kept.insert(children.begin(), children.end());
         }
     }

@@ -32,9 +32,8 @@ struct repository_sweep
     http::clock::duration read_for{};
     semaphore reading{1};
     semaphore untagging{1};
-    // Indexes that are to be deleted, with what they list; and those that are gone.
+    // Indexes that are to be deleted, with what they list.
     std::unordered_map<digest, std::vector<digest>> children;
-    std::unordered_set<digest> went;
 
     std::size_t place_of(const plan_step& step) const { return static_cast<std::size_t>(&step - steps.data()); }
     const step_verdict& verdict_of(const plan_step& step) const { return verdicts[place_of(step)]; }

@@ -209,9 +209,8 @@ enum class step_end : std::uint8_t {
 /// another deletes, no tag in two; `ends`, if not empty, tells of each how it ended. Rules:
 /// - a deletion goes ahead only if every live tag that points to its digest is one of its own tags;
 /// - a deletion that has tags needs one that still points to its digest;
-/// - a deletion does not go ahead while an index lists its digest, unless that index is deleted by a step that does,
-/// and
-///   that has not ended: what is there after its step has ended stays;
+/// - a deletion does not go ahead while an index lists its digest, unless that index is deleted by a step that does;
+/// - an index that is there after its step has ended stays;
 /// - an untag goes ahead only if its tag points to the digest it was planned with.
 /// Returns a verdict for every step, in the same order. Execute in the order of `order_for_delete`; when a deletion of
 /// an index then fails, verify again before its children are deleted.
